@@ -1,0 +1,378 @@
+"""``Channel`` and ``Group``: what one types in a cell, a consumer or a script.
+
+Each method has an async twin with ``a`` in front. Constructor and ``send``, ``add``, ``discard``
+are those of the Channels 1.x Reference; what is new returns, reads and tells.
+"""
+
+import warnings
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, ClassVar, Literal, overload
+
+from nbchannels.bridge import bridge
+from nbchannels.exceptions import ChannelsError
+from nbchannels.layers.base import BaseChannelLayer
+from nbchannels.layers.cursor import Start
+from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, get_channel_layer
+from nbchannels.message import Message
+from nbchannels.names import require_channel_name, require_group_name
+from nbchannels.pending import SEND_TIMEOUT, PendingReceipt, wait_for
+from nbchannels.reading import Subscription, history, listen, messages
+from nbchannels.receipt import Receipt
+from nbchannels.tables import to_dataframe
+from nbchannels.typing import Kind, MessageDict
+
+__all__ = ["Batch", "Channel", "Group", "NobodyListens"]
+
+
+class NobodyListens(UserWarning):
+    """A message was sent where nobody is; said once per name."""
+
+
+_told: set[tuple[Kind, str]] = set()
+
+
+def _tell(receipt: Receipt) -> Receipt:
+    """Say a receipt's hint, once per name, also when nobody displays the receipt."""
+    if receipt.hint is not None:
+        key = (receipt.kind, receipt.name)
+        if key not in _told:
+            if len(_told) > 10_000:
+                _told.clear()
+            _told.add(key)
+            warnings.warn(receipt.hint, NobodyListens, stacklevel=3)
+    else:
+        _told.discard((receipt.kind, receipt.name))
+    return receipt
+
+
+class _Target:
+    """What a channel and a group have in common: a name on a layer, and sending to it."""
+
+    kind: ClassVar[Kind]
+
+    def __init__(
+        self,
+        name: str | bytes,
+        alias: str = DEFAULT_CHANNEL_LAYER,
+        channel_layer: BaseChannelLayer | None = None,
+    ) -> None:
+        if isinstance(name, bytes):
+            name = name.decode("ascii", "replace")
+        check = require_group_name if self.kind == "group" else require_channel_name
+        self.name = check(name)
+        self._alias = alias
+        self._layer = channel_layer
+
+    @property
+    def channel_layer(self) -> BaseChannelLayer:
+        """The layer that messages go to: the one given, or the one of the alias."""
+        return self._layer if self._layer is not None else get_channel_layer(self._alias)
+
+    @overload
+    def send(
+        self, content: MessageDict, immediately: bool = False, *, wait: Literal[True] = True,
+        timeout: float = SEND_TIMEOUT,
+    ) -> Receipt: ...  # fmt: skip
+
+    @overload
+    def send(
+        self, content: MessageDict, immediately: bool = False, *, wait: Literal[False],
+        timeout: float = SEND_TIMEOUT,
+    ) -> Receipt | PendingReceipt: ...  # fmt: skip
+
+    def send(
+        self,
+        content: MessageDict,
+        immediately: bool = False,
+        *,
+        wait: bool = True,
+        timeout: float = SEND_TIMEOUT,
+    ) -> Receipt | PendingReceipt:
+        """Send a message and wait until the layer has it.
+
+        Args:
+            content: a dict, or a DataFrame; see `nbchannels.encoding.encode` for what it may hold.
+            immediately: accepted for Channels 1.x; every send here is immediate.
+            wait: with ``False`` it is queued, and a `PendingReceipt` returned.
+            timeout: seconds to wait.
+
+        Returns:
+            The receipt: who got it. Its repr says it in a sentence.
+
+        Raises:
+            InvalidMessage, EncodingError, MessageTooLarge: nothing was sent.
+            ChannelFull: the channel's capacity is reached; nothing was sent.
+            LayerUnavailable: nothing can be sent now; the sentence says what to do.
+            SendTimeout: not written within ``timeout``; it will not arrive.
+            DeliveryUnknown: written, but not acknowledged within ``timeout``.
+        """
+        layer = self.channel_layer
+        result = layer.submit(self.kind, self.name, layer.encode(content))
+        if isinstance(result, Receipt):
+            return _tell(result)
+        if not wait:
+            return PendingReceipt(layer, f"{self.kind} {self.name!r}", result)
+        return _tell(wait_for(layer, result, timeout))
+
+    async def asend(self, content: MessageDict) -> Receipt:
+        """The async twin of `send`."""
+        layer = self.channel_layer
+        send = layer.group_send if self.kind == "group" else layer.send
+        return _tell(await send(self.name, content))
+
+    def batch(self, timeout: float = SEND_TIMEOUT) -> "Batch":
+        """Many messages, fast: queued one by one, and waited for together at the end.
+
+        ::
+
+            with Group("index").batch() as out:
+                for y in values:
+                    out.send({"y": y})
+
+        Args:
+            timeout: seconds to wait at the end, after the last progress.
+        """
+        return Batch(self, timeout)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))
+
+
+class Batch:
+    """Sends that are waited for together; made by ``batch()``, a context manager of both kinds."""
+
+    def __init__(self, target: _Target, timeout: float) -> None:
+        self._target = target
+        self._timeout = timeout
+        self._layer = target.channel_layer
+        self._pending: deque[Future[Receipt]] = deque()
+        self._failed: list[BaseException] = []
+        #: Messages sent so far.
+        self.count = 0
+        #: The receipt of the last message, after the end.
+        self.receipt: Receipt | None = None
+        self._last: Any = None
+
+    def send(self, content: MessageDict) -> None:
+        """Queue a message. A full queue waits up to 5 s, then raises.
+
+        Raises:
+            InvalidMessage, EncodingError, MessageTooLarge: it was not queued.
+            SendTimeout: the queue is full and does not move.
+        """
+        layer = self._layer
+        first = not self.count
+        result = layer.submit(
+            self._target.kind, self._target.name, layer.encode(content), receipt=first
+        )
+        self.count += 1
+        if isinstance(result, Receipt):
+            self.receipt = result
+            if first:
+                _tell(result)
+            return
+        pending = self._pending
+        pending.append(result)
+        while pending and pending[0].done():
+            self._look(pending.popleft())
+
+    def _look(self, future: "Future[Receipt]") -> None:
+        error = future.exception()
+        if error is not None:
+            self._failed.append(error)
+        else:
+            self._last = future.result()
+            _tell(self._last)
+
+    def _finish(self) -> None:
+        while self._pending:
+            future = self._pending[0]
+            try:
+                wait_for(self._layer, future, self._timeout)
+            except (ChannelsError, KeyboardInterrupt) as error:
+                if not future.done():
+                    self._abandon(error)
+            self._look(self._pending.popleft())
+        self._report()
+
+    async def _afinish(self) -> None:
+        while self._pending:
+            try:
+                await self._layer._done(self._pending[0])
+            except ChannelsError:
+                pass  # looked at below
+            self._look(self._pending.popleft())
+        self._report()
+
+    def _abandon(self, error: BaseException) -> None:
+        left = len(self._pending)
+        for future in self._pending:
+            if not future.done():
+                self._layer.give_up(future, self._timeout)
+        self._pending.clear()
+        error.add_note(f"{left} of the batch's {self.count} messages were not acknowledged")
+        raise error
+
+    def _report(self) -> None:
+        if self.receipt is None:
+            self.receipt = self._last
+        if self._failed:
+            error = self._failed[0]
+            error.add_note(f"{len(self._failed)} of the batch's {self.count} messages failed")
+            raise error
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(self, kind: Any, *exc: object) -> None:
+        if kind is None:
+            self._finish()
+
+    async def __aenter__(self) -> "Batch":
+        return self
+
+    async def __aexit__(self, kind: Any, *exc: object) -> None:
+        if kind is None:
+            await self._afinish()
+
+
+class Channel(_Target):
+    """A queue with a name: each message goes to exactly one receiver.
+
+    Args:
+        name: of the channel.
+        alias: of the layer, in the configuration.
+        channel_layer: the layer itself, instead of an alias.
+
+    Raises:
+        InvalidName: the name is of bad form.
+
+    Source: the Channels 1.x Reference, "Channel".
+    """
+
+    kind = "channel"
+
+    async def areceive(self) -> Message:
+        """Wait for the next message and remove it."""
+        layer = self.channel_layer
+        return Message(await layer.receive(self.name), self.name, layer)
+
+    def receive(self, timeout: float | None = None) -> Message:
+        """Wait for the next message and remove it.
+
+        Raises:
+            TimeoutError: none came within ``timeout`` seconds.
+        """
+        return bridge.run(self.areceive(), timeout)
+
+
+class Group(_Target):
+    """A named set of channels, with a log of what was sent to it.
+
+    Args:
+        name: of the group.
+        alias: of the layer, in the configuration.
+        channel_layer: the layer itself, instead of an alias.
+
+    Raises:
+        InvalidName: the name is of bad form.
+
+    Source: the Channels 1.x Reference, "Group".
+    """
+
+    kind = "group"
+
+    # Members.
+
+    def add(self, channel: Channel | str) -> None:
+        """Make a channel a member. Idempotent."""
+        bridge.run(self.aadd(channel))
+
+    async def aadd(self, channel: Channel | str) -> None:
+        """The async twin of `add`."""
+        await self.channel_layer.group_add(self.name, _name(channel))
+
+    def discard(self, channel: Channel | str) -> None:
+        """Remove a channel, if it is a member."""
+        bridge.run(self.adiscard(channel))
+
+    async def adiscard(self, channel: Channel | str) -> None:
+        """The async twin of `discard`."""
+        await self.channel_layer.group_discard(self.name, _name(channel))
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of the member channels."""
+        return bridge.run(self.achannels())
+
+    async def achannels(self) -> list[str]:
+        """The async twin of `channels`."""
+        return await self.channel_layer.group_channels(self.name)
+
+    def __len__(self) -> int:
+        return len(self.channels)
+
+    def __bool__(self) -> bool:
+        """A group is always true, also one without members."""
+        return True
+
+    # Reading.
+
+    def listen(self, since: Start = "now", timeout: float | None = None) -> Iterator[Message]:
+        """Messages as they come.
+
+        Args:
+            since: ``"now"``, ``"earliest"``, or a position.
+            timeout: ends when nothing has come for so many seconds; ``None`` waits for ever.
+        """
+        return listen(self.channel_layer, self.name, since, timeout)
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return messages(self.channel_layer, self.name)
+
+    def alisten(self, since: Start = "now") -> AsyncIterator[Message]:
+        """``async for``, with a beginning of your choice."""
+        return messages(self.channel_layer, self.name, since)
+
+    def subscribe(self, callback: Callable[[Message], Any], since: Start = "now") -> Subscription:
+        """Call ``callback`` with each message; ``.close()`` on what this returns ends it.
+
+        A plain function runs on a thread of its own, a coroutine function on the loop for user
+        code. An exception is told when the cell ends, and the next message is still delivered.
+        """
+        return Subscription(self.channel_layer, self.name, callback, since)
+
+    def history(self, n: int = 100) -> list[Message]:
+        """The last ``n`` messages that are kept, oldest first."""
+        return bridge.run(self.ahistory(n))
+
+    async def ahistory(self, n: int = 100) -> list[Message]:
+        """The async twin of `history`."""
+        return await history(self.channel_layer, self.name, n)
+
+    def to_dataframe(self, n: int = 10_000) -> Any:
+        """The last ``n`` messages as a ``pandas.DataFrame``, indexed by their time."""
+        return to_dataframe(self.history(n))
+
+    def clear(self) -> None:
+        """Forget the log and start a new epoch: every view of the group is emptied."""
+        bridge.run(self.aclear())
+
+    async def aclear(self) -> None:
+        """The async twin of `clear`."""
+        await self.channel_layer.clear(self.name)
+
+
+def _name(channel: Channel | str) -> str:
+    return channel.name if isinstance(channel, Channel) else channel

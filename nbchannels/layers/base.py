@@ -1,0 +1,258 @@
+"""The layer contract: Channels 4's, and what nbchannels promises beyond it.
+
+``nbchannels.testing.layers`` is its conformance suite: every layer runs it, third parties' too.
+"""
+
+import abc
+import asyncio
+import fnmatch
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, ClassVar
+
+from nbchannels.decoding import decode
+from nbchannels.encoding import MAX_MESSAGE, Encoded, encode
+from nbchannels.exceptions import (
+    ChannelFull,
+    ChannelsError,
+    DeliveryUnknown,
+    InvalidChannelLayerError,
+    MessageTooLarge,
+)
+from nbchannels.layers.cursor import Cursor, Page, Start
+from nbchannels.names import require_channel_name, require_group_name
+from nbchannels.protocol.events import Record
+from nbchannels.receipt import Receipt
+from nbchannels.typing import Kind, MessageDict
+
+__all__ = ["BaseChannelLayer", "Limits"]
+
+_Globs = Mapping[str | re.Pattern[str], Any]  # a user wrote it: its values are checked
+
+
+class Limits:
+    """A default, and exceptions to it by glob or compiled pattern; the first match counts."""
+
+    def __init__(self, option: str, default: float, exceptions: _Globs | None = None) -> None:
+        self.default = default
+        self._patterns: list[tuple[re.Pattern[str], float]] = []
+        for pattern, value in (exceptions or {}).items():
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+                raise InvalidChannelLayerError(
+                    f"{option}: {pattern!r} has {value!r}; it must be a number above 0"
+                )
+            compiled = (
+                pattern
+                if isinstance(pattern, re.Pattern)
+                else re.compile(fnmatch.translate(pattern))
+            )
+            self._patterns.append((compiled, value))
+
+    def of(self, name: str) -> float:
+        """The value that holds for ``name``."""
+        for pattern, value in self._patterns:
+            if pattern.match(name):
+                return value
+        return self.default
+
+
+class BaseChannelLayer(abc.ABC):
+    """Channels and groups, wherever they live.
+
+    Everything is thread-safe. Coroutines may be awaited on any event loop. `submit` is for callers
+    that have encoded already, or that do not want to wait.
+
+    Args:
+        expiry: seconds that a message waits for a receiver before it is counted as expired.
+        capacity: messages that wait in a channel before `ChannelFull`.
+        channel_capacity: other capacities, by glob or compiled pattern of the channel's name.
+        group_expiry: seconds after its last use that a group is forgotten.
+
+    Source: Channels' channel layer specification; the defaults are Channels' own.
+    """
+
+    #: As in Channels: the errors stand on the layer too.
+    ChannelFull: ClassVar[type[ChannelFull]] = ChannelFull
+    MessageTooLarge: ClassVar[type[MessageTooLarge]] = MessageTooLarge
+    extensions: ClassVar[list[str]] = ["groups", "flush", "statistics", "history"]
+    #: The largest encoded message, in bytes.
+    max_message: int = MAX_MESSAGE
+
+    def __init__(
+        self,
+        expiry: float = 60,
+        capacity: int = 100,
+        channel_capacity: _Globs | None = None,
+        group_expiry: float = 86400,
+    ) -> None:
+        options: dict[str, Any] = {
+            "expiry": expiry,
+            "capacity": capacity,
+            "group_expiry": group_expiry,
+        }
+        for option, value in options.items():
+            self.require_positive(option, value)
+        #: Set by the manager: the name it is configured under.
+        self.alias = "default"
+        self.expiry = expiry
+        self.capacity = capacity
+        self.channel_capacity = channel_capacity or {}
+        self.group_expiry = group_expiry
+        self._capacities = Limits("channel_capacity", capacity, channel_capacity)
+
+    # Sending.
+
+    async def send(self, channel: str, message: MessageDict) -> Receipt:
+        """Put ``message`` at the back of ``channel``; exactly one receiver gets it.
+
+        Raises:
+            ChannelFull: its capacity is reached; the message was not stored.
+            InvalidName, InvalidMessage, EncodingError, MessageTooLarge: nothing was sent.
+        """
+        return await self._done(
+            self.submit("channel", require_channel_name(channel), self.encode(message))
+        )
+
+    async def group_send(self, group: str, message: MessageDict) -> Receipt:
+        """Append ``message`` to the log of ``group`` and put it into every member channel.
+
+        A member that is full does not get it; the receipt counts that, it is no error.
+
+        Raises:
+            InvalidName, InvalidMessage, EncodingError, MessageTooLarge: nothing was sent.
+        """
+        return await self._done(
+            self.submit("group", require_group_name(group), self.encode(message))
+        )
+
+    @abc.abstractmethod
+    def submit(
+        self, kind: Kind, name: str, encoded: Encoded, *, receipt: bool = True
+    ) -> "Receipt | Future[Receipt]":
+        """Send an encoded message to a group or a channel, without waiting.
+
+        From one thread, messages to one target keep their order.
+
+        Args:
+            kind: ``"group"`` or ``"channel"``.
+            name: a valid name (the caller has checked it).
+            encoded: what `encode` returned.
+            receipt: whether the receipt's numbers are wanted; without, they may be ``None``.
+
+        Returns:
+            The receipt, or a future of it. The future raises what `send` would raise.
+
+        Raises:
+            ChannelFull, LayerUnavailable: where it is known at once.
+        """
+
+    def give_up(self, pending: "Future[Receipt]", seconds: float) -> ChannelsError:
+        """Stop waiting for a submitted message; return the error that says what that means.
+
+        A message that was not written yet is withdrawn (`SendTimeout`: it will not arrive); one
+        that was stays on its way (`DeliveryUnknown`: it may).
+
+        Args:
+            pending: what `submit` returned.
+            seconds: how long was waited.
+        """
+        return DeliveryUnknown(
+            f"no acknowledgement within {seconds:g} s; the message may have arrived", pending
+        )
+
+    # Receiving.
+
+    @abc.abstractmethod
+    async def receive(self, channel: str) -> MessageDict:
+        """Wait for the next message of ``channel`` and remove it.
+
+        Cancelling is safe: no message is lost. Of several receivers, the longest waiting gets it.
+        Messages that waited longer than ``expiry`` are never returned.
+
+        Raises:
+            ChannelClosed: `close_channel` was called.
+        """
+
+    @abc.abstractmethod
+    async def new_channel(self, prefix: str = "specific") -> str:
+        """A new process-local channel, ``prefix.…!…``; end it with `close_channel`."""
+
+    @abc.abstractmethod
+    async def close_channel(self, channel: str) -> None:
+        """End a process-local channel: it leaves its groups, its messages are dropped."""
+
+    # Groups.
+
+    @abc.abstractmethod
+    async def group_add(self, group: str, channel: str) -> None:
+        """Make ``channel`` a member of ``group``. Idempotent."""
+
+    @abc.abstractmethod
+    async def group_discard(self, group: str, channel: str) -> None:
+        """Remove ``channel`` from ``group``. No error if it was none of its members."""
+
+    @abc.abstractmethod
+    async def group_channels(self, group: str) -> list[str]:
+        """The member channels, in the order in which they came."""
+
+    @abc.abstractmethod
+    async def subscribe(self, group: str, start: Start = "now") -> Cursor:
+        """A cursor on the group's log; ``cursor.anchor`` says where it stands."""
+
+    @abc.abstractmethod
+    async def read(self, group: str, start: Start = "earliest", limit: int = 256) -> Page:
+        """At most ``limit`` entries of the group's log (fewer if they are large), oldest first."""
+
+    @abc.abstractmethod
+    async def clear(self, group: str) -> None:
+        """Forget the log of ``group`` and start a new epoch; its subscribers are told."""
+
+    # The layer as a whole.
+
+    @abc.abstractmethod
+    async def names(self) -> dict[str, list[str]]:
+        """The names in use: ``{"groups": [...], "channels": [...]}``, at most 500 of each."""
+
+    @abc.abstractmethod
+    async def group_statistics(self, group: str) -> dict[str, Any]:
+        """``members``, ``subscribers``, ``messages``, ``bytes``, ``epoch``, ``offset``."""
+
+    @abc.abstractmethod
+    async def statistics(self) -> dict[str, Any]:
+        """Counters of the layer: groups, channels, sent, dropped, expired, bytes."""
+
+    @abc.abstractmethod
+    async def flush(self) -> None:
+        """Forget everything: all messages, members and logs (subscribers get new epochs)."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Give resources back. The layer is not used afterwards."""
+
+    # For implementations.
+
+    def encode(self, message: Any) -> Encoded:
+        """Encode ``message``, with this layer's limit."""
+        return encode(message, self.max_message)
+
+    def get_capacity(self, channel: str) -> int:
+        """The capacity that holds for ``channel``, in messages."""
+        return int(self._capacities.of(channel))
+
+    @staticmethod
+    def require_positive(option: str, value: Any) -> None:
+        """Raise `InvalidChannelLayerError` unless ``value`` is a number above 0."""
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+            raise InvalidChannelLayerError(f"{option} is {value!r}; it must be a number above 0")
+
+    @staticmethod
+    def decode(record: Record) -> MessageDict:
+        """The message in a record that a cursor or `read` gave."""
+        return decode(record.codec, record.body)
+
+    @staticmethod
+    async def _done(result: "Receipt | Future[Receipt]") -> Receipt:
+        if isinstance(result, Receipt):
+            return result
+        return await asyncio.wrap_future(result)

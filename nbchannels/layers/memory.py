@@ -1,0 +1,383 @@
+"""The layer in this process's memory: the server's default.
+
+One lock guards all state and is never held across an await, so coroutines may run on any loop and
+`submit` on any thread. Waiters are woken on their own loop; one that was cancelled, or whose loop
+is gone, passes the message on.
+"""
+
+import asyncio
+import itertools
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from nbchannels.decoding import decode
+from nbchannels.encoding import Encoded
+from nbchannels.exceptions import ChannelClosed
+from nbchannels.layers.base import BaseChannelLayer, Limits
+from nbchannels.layers.cursor import Page, Start
+from nbchannels.layers.groups import GroupState, LogCursor
+from nbchannels.layers.mailbox import Letter
+from nbchannels.layers.producers import Producer
+from nbchannels.layers.registry import Bounds, Registry
+from nbchannels.names import new_channel_name, require_channel_name, require_group_name
+from nbchannels.receipt import Receipt
+from nbchannels.typing import Kind, MessageDict
+
+__all__ = ["InMemoryChannelLayer", "Waiter"]
+
+#: Entries of one `read` at most, and their bytes.
+PAGE, PAGE_BYTES = 256, 2**20
+
+
+class Waiter(Protocol):
+    """Who wants to take from a channel."""
+
+    def wake(self) -> bool:
+        """There may be a message; called once, without the lock. False if nobody is there."""
+
+
+class _Receiver:
+    """A coroutine in `receive`."""
+
+    __slots__ = ("future", "loop", "woken")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+        self.woken = False
+
+    def wake(self) -> bool:
+        self.woken = True
+        try:
+            if asyncio._get_running_loop() is self.loop:
+                self._set()
+            else:
+                self.loop.call_soon_threadsafe(self._set)
+        except RuntimeError:  # its loop is closed
+            return False
+        return True
+
+    def _set(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class InMemoryChannelLayer(BaseChannelLayer):
+    """Channels and groups in the memory of this process.
+
+    Args:
+        expiry: see `BaseChannelLayer`.
+        group_expiry: see `BaseChannelLayer`.
+        capacity: see `BaseChannelLayer`.
+        channel_capacity: see `BaseChannelLayer`.
+        channel_expiry: other expiries, by glob or compiled pattern of the channel's name.
+        history: messages kept in the log of one group.
+        history_bytes: bytes kept in the log of one group.
+        total_history_bytes: bytes kept in all logs; the idlest shrinks first.
+        mailbox_bytes: bytes that wait in all channels.
+        max_groups: how many groups there may be.
+        max_channels: how many channels there may be.
+        clock: seconds since 1970; for tests.
+    """
+
+    def __init__(
+        self,
+        expiry: float = 60,
+        group_expiry: float = 86400,
+        capacity: int = 100,
+        channel_capacity: Mapping[Any, Any] | None = None,
+        *,
+        channel_expiry: Mapping[Any, Any] | None = None,
+        history: int = Bounds().history,
+        history_bytes: int = Bounds().history_bytes,
+        total_history_bytes: int = Bounds().total_history_bytes,
+        mailbox_bytes: int = Bounds().mailbox_bytes,
+        max_groups: int = Bounds().groups,
+        max_channels: int = Bounds().channels,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(expiry, capacity, channel_capacity, group_expiry)
+        bounds = Bounds(
+            history, history_bytes, total_history_bytes, mailbox_bytes, max_groups, max_channels
+        )
+        for option, value in bounds._asdict().items():
+            self.require_positive(option, value)
+        expiries = Limits("channel_expiry", expiry, channel_expiry)
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._registry = Registry(
+            self.get_capacity, expiries.of, secrets.randbits, bounds, group_expiry
+        )
+
+    # Sending.
+
+    def submit(
+        self,
+        kind: Kind,
+        name: str,
+        encoded: Encoded,
+        *,
+        receipt: bool = True,
+        producer: Producer | None = None,
+        sender: int = 0,
+        flags: int = 0,
+    ) -> Receipt:
+        """See `BaseChannelLayer.submit`; the receipt is there at once.
+
+        Args:
+            kind: see there.
+            name: see there.
+            encoded: see there.
+            receipt: see there.
+            producer: who sends, and its number of this message: a repetition is not sent again.
+            sender: the server's number of the connection.
+            flags: of the record, `RETRIED` or none.
+        """
+        with self._lock:
+            now = self._clock()
+            if kind == "group":
+                sent = self._registry.append(name, encoded, now, producer, sender, flags)
+            else:
+                sent = self._registry.put(name, encoded, now, producer, sender)
+            waiters = [box.waiters.popleft() for box in sent.woken if box.waiters]
+        if sent.group is not None:
+            sent.group.announce()
+        if waiters:
+            for box, waiter in zip(sent.woken, waiters, strict=False):
+                if not waiter.wake():
+                    self.pass_on(box.name)
+        return sent.receipt
+
+    # Receiving.
+
+    async def receive(self, channel: str) -> MessageDict:
+        """See `BaseChannelLayer.receive`."""
+        require_channel_name(channel)
+        receiver: _Receiver | None = None
+        try:
+            while True:
+                loop = asyncio.get_running_loop()
+                first = receiver is None
+                receiver = _Receiver(loop)
+                letter = self.take(channel, receiver, front=not first)
+                if letter is not None:
+                    receiver = None
+                    return decode(*letter.encoded)
+                await receiver.future
+        finally:
+            if receiver is not None:
+                self.leave(channel, receiver)
+
+    def take(self, channel: str, waiter: Waiter | None, *, front: bool = False) -> Letter | None:
+        """Take the next message of ``channel``, or have ``waiter`` woken when there may be one.
+
+        Raises:
+            ChannelClosed: `close_channel` was called.
+        """
+        with self._lock:
+            box = self._registry.mailbox(channel)
+            letter = self._registry.take(box, self._clock())
+            if letter is not None or waiter is None:
+                self._registry.release(box)
+                return letter
+            if front:
+                box.waiters.appendleft(waiter)
+            else:
+                box.waiters.append(waiter)
+            return None
+
+    def leave(self, channel: str, waiter: Waiter) -> None:
+        """``waiter`` gives up. If it was woken already, its turn passes to the next."""
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            if box is None:
+                return
+            try:
+                box.waiters.remove(waiter)
+            except ValueError:
+                woken = True
+            else:
+                woken = False
+                self._registry.release(box)
+        if woken:
+            self.pass_on(channel)
+
+    def pass_on(self, channel: str) -> None:
+        """Wake the next waiter of ``channel``, if a message is there."""
+        while True:
+            with self._lock:
+                box = self._registry.mailboxes.get(channel)
+                if box is None or not box.letters or not box.waiters:
+                    return
+                waiter = box.waiters.popleft()
+            if waiter.wake():
+                return
+
+    def give_back(self, channel: str, letter: Letter, *, later: bool = False) -> None:
+        """A taken message comes back: to the front, or (``later``) to the back of its channel."""
+        with self._lock:
+            box = self._registry.mailbox(channel)
+            if later:
+                box.put_later(letter, self._clock())
+            else:
+                box.give_back(letter, self._clock())
+            self._registry.waiting_bytes += len(letter.encoded.body)
+        self.pass_on(channel)
+
+    async def new_channel(self, prefix: str = "specific") -> str:
+        """See `BaseChannelLayer.new_channel`."""
+        name = new_channel_name(prefix)
+        self.open_channel(name)
+        return name
+
+    def open_channel(self, name: str) -> None:
+        """Keep the channel, also while it is empty, until it is closed."""
+        with self._lock:
+            self._registry.mailbox(name).kept = True
+
+    async def close_channel(self, channel: str) -> None:
+        """See `BaseChannelLayer.close_channel`; waiting receivers get `ChannelClosed`."""
+        require_channel_name(channel)
+        with self._lock:
+            box = self._registry.close_channel(channel)
+            waiters = list(box.waiters) if box is not None else []
+        closed = ChannelClosed(f"channel {channel!r} was closed while someone waited to receive")
+        for waiter in waiters:
+            if isinstance(waiter, _Receiver):
+                waiter.loop.call_soon_threadsafe(_fail, waiter.future, closed)
+            else:
+                waiter.wake()
+
+    # Groups.
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """See `BaseChannelLayer.group_add`."""
+        require_group_name(group)
+        require_channel_name(channel)
+        with self._lock:
+            state = self._registry.group(group, self._clock())
+            box = self._registry.mailbox(channel)
+            state.members[channel] = box
+            box.groups.add(group)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        """See `BaseChannelLayer.group_discard`."""
+        require_group_name(group)
+        require_channel_name(channel)
+        with self._lock:
+            state = self._registry.groups.get(group)
+            box = state.members.pop(channel, None) if state else None
+            if box is not None:
+                box.groups.discard(group)
+                self._registry.release(box)
+
+    async def group_channels(self, group: str) -> list[str]:
+        """See `BaseChannelLayer.group_channels`."""
+        require_group_name(group)
+        with self._lock:
+            state = self._registry.groups.get(group)
+            return list(state.members) if state else []
+
+    async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
+        """See `BaseChannelLayer.subscribe`."""
+        return self.cursor(group, start)
+
+    def cursor(self, group: str, start: Start = "now") -> LogCursor:
+        """`subscribe`, for callers that do not wait."""
+        require_group_name(group)
+        with self._lock:
+            state = self._registry.group(group, self._clock())
+            return LogCursor(state, state.log.locate(start), self._lock)
+
+    async def read(self, group: str, start: Start = "earliest", limit: int = PAGE) -> Page:
+        """See `BaseChannelLayer.read`; at most 256 entries and 1 MiB."""
+        require_group_name(group)
+        with self._lock:
+            state = self._registry.group(group, self._clock())
+            anchor = state.log.locate(start)
+            entries = state.log.after(anchor.offset, min(limit, PAGE), PAGE_BYTES)
+        return Page(anchor, [entry.record() for entry in entries])
+
+    async def clear(self, group: str) -> None:
+        """See `BaseChannelLayer.clear`."""
+        require_group_name(group)
+        with self._lock:
+            state = self._registry.clear(group, self._clock())
+        state.announce()
+
+    # The layer as a whole.
+
+    def sweep(self) -> None:
+        """Forget what has expired; to be called now and then."""
+        with self._lock:
+            now = self._clock()
+            self._registry.expire_all(now)
+            self._registry.forget(now)
+
+    async def names(self) -> dict[str, list[str]]:
+        """See `BaseChannelLayer.names`."""
+        with self._lock:
+            groups, channels = self._registry.groups, self._registry.mailboxes
+            return {
+                "groups": list(itertools.islice(reversed(groups), 500)),
+                "channels": list(itertools.islice(reversed(channels), 500)),
+            }
+
+    async def group_statistics(self, group: str) -> dict[str, Any]:
+        """See `BaseChannelLayer.group_statistics`."""
+        require_group_name(group)
+        with self._lock:
+            return _statistics(self._registry.groups.get(group))
+
+    async def statistics(self) -> dict[str, Any]:
+        """See `BaseChannelLayer.statistics`."""
+        with self._lock:
+            return self._registry.statistics()
+
+    async def flush(self) -> None:
+        """See `BaseChannelLayer.flush`."""
+        with self._lock:
+            now = self._clock()
+            states = [self._registry.clear(name, now) for name in self._registry.groups]
+            for name, box in list(self._registry.mailboxes.items()):
+                if box.waiters:
+                    self._registry.waiting_bytes -= sum(len(x.encoded.body) for x in box.letters)
+                    box.letters.clear()
+                else:
+                    self._registry.close_channel(name)
+            for state in states:
+                state.members.clear()
+        for state in states:
+            state.announce()
+
+    async def close(self) -> None:
+        """See `BaseChannelLayer.close`."""
+        await self.flush()
+
+
+def _statistics(state: GroupState | None) -> dict[str, Any]:
+    if state is None:
+        return {
+            "members": 0,
+            "subscribers": 0,
+            "messages": 0,
+            "bytes": 0,
+            "epoch": None,
+            "offset": 0,
+        }
+    return {
+        "members": len(state.members),
+        "subscribers": len(state.cursors),
+        "messages": len(state.log),
+        "bytes": state.log.bytes,
+        "epoch": state.log.epoch,
+        "offset": state.log.top,
+    }
+
+
+def _fail(future: "asyncio.Future[None]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,374 @@
+"""All groups and channels of one layer, and the rules of sending to them.
+
+Pure state, without a lock, a clock or randomness of its own: the memory layer guards it, hands
+``now`` in, and wakes whom a send returns. What it holds is bounded: bytes in logs, bytes in
+mailboxes, and how many names there are.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from nbchannels.encoding import Encoded
+from nbchannels.exceptions import ChannelFull, LayerUnavailable
+from nbchannels.layers.groups import GroupState
+from nbchannels.layers.log import Log
+from nbchannels.layers.mailbox import Letter, Mailbox
+from nbchannels.layers.producers import Producer, Producers
+from nbchannels.names import near_match
+from nbchannels.receipt import Receipt
+
+__all__ = ["Bounds", "Registry", "Sent"]
+
+#: Seconds after its last receive that a channel counts as received from.
+RECENT = 60.0
+
+
+class Bounds(NamedTuple):
+    """What a layer holds at most.
+
+    Attributes:
+        history: messages kept in the log of one group.
+        history_bytes: of them together.
+        total_history_bytes: of all logs; the idlest log shrinks first.
+        mailbox_bytes: of all messages waiting in channels.
+        groups: how many groups there may be.
+        channels: how many channels there may be.
+    """
+
+    history: int = 10_000
+    history_bytes: int = 16 * 2**20
+    total_history_bytes: int = 256 * 2**20
+    mailbox_bytes: int = 256 * 2**20
+    groups: int = 10_000
+    channels: int = 100_000
+
+
+class Sent(NamedTuple):
+    """What a send did: the receipt, the group with news, the mailboxes with news."""
+
+    receipt: Receipt
+    group: GroupState | None
+    woken: list[Mailbox]
+
+
+class Registry:
+    """The groups and channels.
+
+    Args:
+        capacity: of a channel, by its name.
+        expiry: seconds that a message waits in a channel, by its name.
+        bits: random bits: ``bits(32)``.
+        bounds: what is held at most.
+        group_expiry: seconds after its last use that a group is forgotten.
+    """
+
+    def __init__(
+        self,
+        capacity: Callable[[str], int],
+        expiry: Callable[[str], float],
+        bits: Callable[[int], int],
+        bounds: Bounds,
+        group_expiry: float,
+    ) -> None:
+        self.groups: dict[str, GroupState] = {}
+        self.mailboxes: dict[str, Mailbox] = {}
+        self.bounds = bounds
+        self.log_bytes = 0
+        self.waiting_bytes = 0
+        self.counters = {"sent": 0, "group_sent": 0, "dropped": 0, "expired": 0, "refused": 0}
+        self._capacity = capacity
+        self._expiry = expiry
+        self._bits = bits
+        self._group_expiry = group_expiry
+        self._logs = 0
+
+    # Names.
+
+    def group(self, name: str, now: float) -> GroupState:
+        """The group of this name; it begins to exist now if it did not.
+
+        Raises:
+            LayerUnavailable: there are too many groups.
+        """
+        state = self.groups.get(name)
+        if state is None:
+            if len(self.groups) >= self.bounds.groups:
+                self.forget(now)
+                if len(self.groups) >= self.bounds.groups and not self._forget_idlest():
+                    raise LayerUnavailable(
+                        f"there are {len(self.groups):,} groups, the limit is "
+                        f"{self.bounds.groups:,}, and all have members or subscribers; "
+                        "use fewer names, with the rest as a field of the message"
+                    )
+            state = self.groups[name] = GroupState(name, self._new_log(), now)
+        state.used = now
+        return state
+
+    def mailbox(self, name: str) -> Mailbox:
+        """The mailbox of this channel; it begins to exist now if it did not.
+
+        Raises:
+            LayerUnavailable: there are too many channels.
+        """
+        box = self.mailboxes.get(name)
+        if box is None:
+            if len(self.mailboxes) >= self.bounds.channels:
+                raise LayerUnavailable(
+                    f"there are {len(self.mailboxes):,} channels, the limit is "
+                    f"{self.bounds.channels:,}; receive from them or close some"
+                )
+            box = Mailbox(name, self._capacity(name), self._expiry(name))
+            self.mailboxes[name] = box
+        return box
+
+    def release(self, box: Mailbox) -> None:
+        """Forget the mailbox if it is idle."""
+        if box.idle:
+            self.mailboxes.pop(box.name, None)
+
+    def _new_log(self, before: str | None = None) -> Log:
+        self._logs += 1
+        epoch = f"{self._bits(64):016x}"
+        bounds = self.bounds
+        return Log(self._logs, epoch, bounds.history, bounds.history_bytes, before)
+
+    # Sending.
+
+    def append(
+        self,
+        name: str,
+        encoded: Encoded,
+        now: float,
+        producer: Producer | None = None,
+        sender: int = 0,
+        flags: int = 0,
+    ) -> Sent:
+        """Send to a group: into its log, and into the mailboxes of its members."""
+        state = self.group(name, now)
+        log = state.log
+        if producer is not None:
+            seen = log.producers.seen(producer, now)
+            if seen is not None:
+                offset, tag = seen
+                receipt = self._group_receipt(state, 0, offset, tag, duplicate=True)
+                return Sent(receipt, None, [])
+        tag = self._bits(32)
+        before = log.bytes
+        entry = log.append(encoded, now=now, tag=tag, sender=sender, flags=flags)
+        self.log_bytes += log.bytes - before
+        if self.log_bytes > self.bounds.total_history_bytes:
+            self._shrink_logs(log)
+        if producer is not None:
+            log.producers.note(producer, entry.offset, tag, now)
+        dropped = 0
+        woken: list[Mailbox] = []
+        if state.members:
+            dropped, woken = self._into_members(state, encoded, now, sender)
+        self.counters["group_sent"] += 1
+        return Sent(self._group_receipt(state, dropped, entry.offset, tag), state, woken)
+
+    def _into_members(
+        self, state: GroupState, encoded: Encoded, now: float, sender: int
+    ) -> tuple[int, list[Mailbox]]:
+        dropped, size = 0, len(encoded.body)
+        woken: list[Mailbox] = []
+        letters: dict[float, Letter] = {}
+        room = self.bounds.mailbox_bytes - self.waiting_bytes
+        for box in state.members.values():
+            letter = letters.get(box.expiry)
+            if letter is None:
+                letter = letters[box.expiry] = Letter(encoded, now, now + box.expiry, sender)
+            if len(box.letters) < box.capacity and size <= room:
+                box.letters.append(letter)
+            elif size > room or not self._make_room(box, now):
+                dropped += 1
+                box.dropped += 1
+                continue
+            else:
+                box.letters.append(letter)
+            room -= size
+            if box.waiters:
+                woken.append(box)
+        self.waiting_bytes = self.bounds.mailbox_bytes - room
+        self.counters["dropped"] += dropped
+        return dropped, woken
+
+    def _make_room(self, box: Mailbox, now: float) -> bool:
+        self.expire(box, now)
+        return len(box.letters) < box.capacity
+
+    def put(
+        self,
+        name: str,
+        encoded: Encoded,
+        now: float,
+        producer: Producer | None = None,
+        sender: int = 0,
+    ) -> Sent:
+        """Send to a channel.
+
+        Raises:
+            ChannelFull: the message was not stored.
+        """
+        box = self.mailbox(name)
+        if producer is not None:
+            if box.producers is None:
+                box.producers = Producers()
+            if box.producers.seen(producer, now) is not None:
+                return Sent(Receipt("channel", name, duplicate=True), None, [])
+        size = len(encoded.body)
+        if self.waiting_bytes + size > self.bounds.mailbox_bytes:
+            self.expire_all(now)
+            if self.waiting_bytes + size > self.bounds.mailbox_bytes:
+                self.counters["refused"] += 1
+                raise ChannelFull(
+                    f"channel {name!r} cannot take {size:,} bytes: messages of "
+                    f"{self.waiting_bytes:,} bytes wait in all channels, the limit is "
+                    f"{self.bounds.mailbox_bytes:,}; receive them, or send less",
+                    channel=name,
+                    capacity=box.capacity,
+                )
+        if len(box.letters) >= box.capacity and not self._make_room(box, now):
+            box.dropped += 1
+            self.counters["refused"] += 1
+            raise ChannelFull(channel=name, capacity=box.capacity)
+        box.letters.append(Letter(encoded, now, now + box.expiry, sender))
+        box.sent += 1
+        self.waiting_bytes += size
+        self.counters["sent"] += 1
+        if producer is not None and box.producers is not None:
+            box.producers.note(producer, box.sent, 0, now)
+        receivers = len(box.waiters)
+        hint = None if receivers or now - box.used < RECENT else self._no_receiver(box)
+        receipt = Receipt("channel", name, members=receivers, offset=box.sent, hint=hint)
+        return Sent(receipt, None, [box] if receivers else [])
+
+    # Receipts.
+
+    def _group_receipt(
+        self,
+        state: GroupState,
+        dropped: int,
+        offset: int | None,
+        tag: int | None,
+        duplicate: bool = False,
+    ) -> Receipt:
+        members, subscribers = len(state.members), len(state.cursors)
+        hint = None
+        if dropped:
+            hint = (
+                f"{dropped} of the {members} member channels of group {state.name!r} were full and "
+                "did not get it; receive from them faster, or raise channel_capacity"
+            )
+        elif not members and not subscribers:
+            hint = self._nobody_listens(state.name)
+        return Receipt(
+            "group", state.name, members, subscribers, dropped, state.log.epoch, offset, tag,
+            duplicate=duplicate, hint=hint,
+        )  # fmt: skip
+
+    def _nobody_listens(self, name: str) -> str:
+        sentence = f"no one listens to group {name!r}"
+        box = self.mailboxes.get(name)
+        if box is not None and box.waiters:
+            return f"{sentence}; a channel of that name has receivers: Channel({name!r}).send"
+        live = (g.name for g in self.groups.values() if g.cursors or g.members)
+        near = near_match(name, [known for known, _ in zip(live, range(500), strict=False)])
+        return f"{sentence}; did you mean {near!r}?" if near else f"{sentence} yet"
+
+    def _no_receiver(self, box: Mailbox) -> str:
+        sentence = f"no one receives from channel {box.name!r}"
+        group = self.groups.get(box.name)
+        if group is not None and (group.cursors or group.members):
+            count = len(group.cursors) + len(group.members)
+            listeners = "1 subscriber" if count == 1 else f"{count} subscribers"
+            return f"{sentence}; a group of that name has {listeners}: Group({box.name!r}).send"
+        live = (b.name for b in self.mailboxes.values() if b.waiters)
+        near = near_match(box.name, [known for known, _ in zip(live, range(500), strict=False)])
+        if near:
+            return f"{sentence}; did you mean {near!r}?"
+        waiting = len(box.letters)
+        return f"{sentence} yet: {waiting} of at most {box.capacity:,} messages wait"
+
+    # Forgetting.
+
+    def clear(self, name: str, now: float) -> GroupState:
+        """Start a new epoch of the group."""
+        state = self.group(name, now)
+        self.log_bytes -= state.log.bytes
+        state.log = self._new_log(before=state.log.epoch)
+        return state
+
+    def expire(self, box: Mailbox, now: float) -> None:
+        """Drop what has waited too long in a mailbox, and count it."""
+        before = sum(len(letter.encoded.body) for letter in box.letters)
+        self.counters["expired"] += box.expire(now)
+        self.waiting_bytes -= before - sum(len(letter.encoded.body) for letter in box.letters)
+
+    def expire_all(self, now: float) -> None:
+        """Drop what has waited too long anywhere."""
+        for box in list(self.mailboxes.values()):
+            if box.letters and box.letters[0].expires <= now:
+                self.expire(box, now)
+            if box.producers is not None and box.producers.stale(now):
+                box.producers = None
+            self.release(box)
+
+    def take(self, box: Mailbox, now: float) -> Letter | None:
+        """Take the front letter of a mailbox."""
+        letters = box.letters
+        if letters and letters[0].expires <= now:
+            self.expire(box, now)
+        letter = box.take(now)
+        if letter is not None:
+            self.waiting_bytes -= len(letter.encoded.body)
+        return letter
+
+    def close_channel(self, name: str) -> Mailbox | None:
+        """Forget a channel: out of its groups, its messages dropped."""
+        box = self.mailboxes.pop(name, None)
+        if box is not None:
+            box.closed = True
+            self.waiting_bytes -= sum(len(letter.encoded.body) for letter in box.letters)
+            self.counters["dropped"] += len(box.letters)
+            box.letters.clear()
+            for group in box.groups:
+                self.groups[group].members.pop(name, None)
+            box.groups.clear()
+        return box
+
+    def forget(self, now: float) -> None:
+        """Forget groups that nobody has used for ``group_expiry``."""
+        for state in list(self.groups.values()):
+            unused = not state.cursors and not state.members
+            if unused and now - state.used >= self._group_expiry:
+                self._drop(state)
+
+    def _forget_idlest(self) -> bool:
+        idle = [g for g in self.groups.values() if not g.cursors and not g.members]
+        if idle:
+            self._drop(min(idle, key=lambda state: state.used))
+        return bool(idle)
+
+    def _drop(self, state: GroupState) -> None:
+        self.log_bytes -= state.log.bytes
+        del self.groups[state.name]
+
+    def _shrink_logs(self, newest: Log) -> None:
+        """Bring the logs under their common limit: the idlest loses half until it is enough."""
+        for state in sorted(self.groups.values(), key=lambda state: state.used):
+            while self.log_bytes > self.bounds.total_history_bytes and len(state.log) > 1:
+                freed = state.log.trim(max(1, len(state.log) // 2), state.log.bytes)
+                self.log_bytes -= freed
+            if self.log_bytes <= self.bounds.total_history_bytes:
+                return
+
+    def statistics(self) -> dict[str, Any]:
+        """The counters, and what is held now."""
+        return {
+            **self.counters,
+            "groups": len(self.groups),
+            "channels": len(self.mailboxes),
+            "history_bytes": self.log_bytes,
+            "waiting_bytes": self.waiting_bytes,
+        }

@@ -1,0 +1,194 @@
+"""A connection as the server sees it: the handshake, what is accepted, the feeds. Sans-IO.
+
+::
+
+    PROVING   a kernel was challenged            → proof → GREETING
+    GREETING  waiting for hello                  → hello → OPEN
+    OPEN      everything else
+    CLOSED    nothing comes or goes
+
+The host hands messages in (`receive_text`, `receive_bytes`), acts on what comes out, and reports
+what became of each record (`accepted`, `rejected`); `answers` has the control records to send.
+"""
+
+import enum
+from typing import Any
+
+from nbchannels.exceptions import ChannelsError, RemoteProtocolError
+from nbchannels.protocol.codec import (
+    decode_client_control,
+    decode_records,
+    encode_control,
+)
+from nbchannels.protocol.events import (
+    PUBLISH,
+    RECEIPT_WANTED,
+    SEND,
+    Accepted,
+    ClientControl,
+    Hello,
+    KernelProof,
+    Record,
+    Rejected,
+    Withdraw,
+)
+from nbchannels.protocol.feed import Feed
+from nbchannels.receipt import Receipt
+from nbchannels.typing import Kind
+
+__all__ = ["ServerSession", "State"]
+
+#: Receipts in one `accepted` record, so that it stays under the limit of a control record.
+RECEIPTS = 100
+#: Seconds after which a record that was refused for a time is tried again.
+RETRY = 0.5
+
+
+class State(enum.Enum):
+    """Where the handshake stands."""
+
+    PROVING = enum.auto()
+    GREETING = enum.auto()
+    OPEN = enum.auto()
+    CLOSED = enum.auto()
+
+
+class OutOfOrder(ChannelsError):
+    """An earlier record to the same target was refused for a time and has not come again."""
+
+    code = "out_of_order"
+    temporary = True
+
+
+class ServerSession:
+    """The protocol state of one connection.
+
+    Args:
+        kernel: whether a kernel must prove itself first.
+        max_message: bytes of one body.
+    """
+
+    def __init__(self, *, kernel: bool, max_message: int) -> None:
+        self.state = State.PROVING if kernel else State.GREETING
+        #: By group, and by log id: where acknowledgements go.
+        self.feeds: dict[str, Feed] = {}
+        self._max_message = max_message
+        self._accepted: dict[tuple[Kind, str], int] = {}
+        self._receipts: list[dict[str, Any]] = []
+        self._rejected: list[Rejected] = []
+        # By target: the record that was refused for a time; later ones wait for it.
+        self._refused: dict[tuple[Kind, str], int] = {}
+
+    def receive_text(self, text: str) -> ClientControl:
+        """A control record came.
+
+        Raises:
+            RemoteProtocolError: close with its code.
+        """
+        control = decode_client_control(text)
+        if self.state is State.OPEN:
+            if isinstance(control, (Hello, KernelProof)):
+                raise RemoteProtocolError("state", "a second hello")
+            if isinstance(control, Withdraw):
+                self._withdraw(control)
+        elif self.state is State.GREETING:
+            if not isinstance(control, Hello):
+                raise RemoteProtocolError("state", "the first record must be hello", 4502)
+        elif not isinstance(control, KernelProof):
+            raise RemoteProtocolError("state", "a kernel proves itself first", 4500)
+        return control
+
+    def receive_bytes(self, data: bytes) -> list[Record]:
+        """Data records came: PUBLISH or SEND, each to be answered by `accepted` or `rejected`.
+
+        Raises:
+            RemoteProtocolError: close with its code; none of the records may be used.
+        """
+        if self.state is not State.OPEN:
+            raise RemoteProtocolError(
+                "state", "data before hello", 4500 if self.state is State.PROVING else 4502
+            )
+        records = decode_records(data, self._max_message)
+        for record in records:
+            if record.kind != PUBLISH and record.kind != SEND:
+                raise RemoteProtocolError("kind", f"a client does not send kind {record.kind}")
+        return records
+
+    def waits_for(self, record: Record) -> OutOfOrder | None:
+        """Why this record cannot be taken yet: an earlier one to its target must come again."""
+        if not self._refused:
+            return None
+        target = _target(record)
+        refused = self._refused.get(target)
+        if refused is None or record.sequence < refused:
+            return None
+        if record.sequence == refused:
+            del self._refused[target]
+            return None
+        return OutOfOrder(
+            f"record {record.sequence} to {target[0]} {target[1]!r} waits for record {refused}, "
+            "which was refused for a time"
+        )
+
+    def _withdraw(self, control: Withdraw) -> None:
+        target = (control.kind, control.name)
+        if self._refused.get(target) == control.sequence:
+            del self._refused[target]
+
+    def accepted(self, record: Record, receipt: Receipt) -> None:
+        """The layer has taken this record."""
+        target = _target(record)
+        self._accepted[target] = record.sequence
+        if record.flags & RECEIPT_WANTED:
+            self._receipts.append(receipt.to_wire() | {"sequence": record.sequence})
+
+    def rejected(self, record: Record, error: ChannelsError) -> None:
+        """The layer has not taken this record."""
+        target = _target(record)
+        if error.temporary and target not in self._refused:
+            self._refused[target] = record.sequence
+        self._rejected.append(
+            Rejected(
+                target[0],
+                target[1],
+                record.sequence,
+                error.to_wire(),
+                RETRY if error.temporary else None,
+            )
+        )
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether `answers` has something."""
+        return bool(self._accepted or self._rejected)
+
+    def answers(self) -> list[str]:
+        """Control records that tell the client what became of its records, since the last call."""
+        texts = [encode_control(rejected) for rejected in self._rejected]
+        self._rejected = []
+        targets = [(kind, name, sequence) for (kind, name), sequence in self._accepted.items()]
+        receipts = self._receipts
+        self._accepted, self._receipts = {}, []
+        while targets or receipts:
+            # The receipts travel before or with the cumulative acceptance of their records.
+            last = len(receipts) <= RECEIPTS
+            part = targets[:RECEIPTS] if last else []
+            texts.append(encode_control(Accepted(part, receipts[:RECEIPTS])))
+            del receipts[:RECEIPTS]
+            del targets[: len(part)]
+        return texts
+
+    def acknowledge(self, logs: list[tuple[int, int]]) -> list[Feed]:
+        """The client has processed its messages up to these offsets; these feeds may go on."""
+        moved = []
+        by_log = dict(logs)
+        for feed in self.feeds.values():
+            offset = by_log.get(feed.log.number)
+            if offset is not None:
+                feed.acknowledge(offset)
+                moved.append(feed)
+        return moved
+
+
+def _target(record: Record) -> tuple[Kind, str]:
+    return ("group" if record.kind == PUBLISH else "channel"), record.name

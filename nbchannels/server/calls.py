@@ -1,0 +1,145 @@
+"""The methods of ``call``: everything that is asked seldom. The table is at the end."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from nbchannels.exceptions import ChannelsError
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.names import is_process_local, require_channel_name, require_group_name
+from nbchannels.protocol.codec import encode_record
+from nbchannels.protocol.events import ENTRY, Call, Position, Since, WirePosition
+from nbchannels.server.clients import Client
+
+__all__ = ["METHODS", "Caller"]
+
+
+class Caller(Protocol):
+    """The connection that calls."""
+
+    layer: InMemoryChannelLayer
+    client: Client
+
+    async def require(self, action: str, kind: str, name: str) -> None:
+        """Check a right."""
+
+    def send_entries(self, data: bytes) -> None:
+        """Send a binary message."""
+
+
+Method: TypeAlias = Callable[[Caller, Call], Awaitable[Any]]
+
+
+class ReadArguments(msgspec.Struct):
+    """The arguments of ``read``."""
+
+    group: str
+    limit: int = 256
+    since: Since = "earliest"
+    position: WirePosition | None = None
+
+
+def _argument(call: Call, name: str) -> Any:
+    try:
+        return call.arguments[name]
+    except KeyError:
+        raise _bad(f"method {call.method!r} needs the argument {name!r}") from None
+
+
+def _bad(message: str) -> ChannelsError:
+    error = ChannelsError(message)
+    error.code = "bad_request"
+    return error
+
+
+async def _read(connection: Caller, call: Call) -> Any:
+    try:
+        asked = msgspec.convert(call.arguments, ReadArguments)
+    except msgspec.ValidationError as error:
+        raise _bad(f"method 'read': {error}") from error
+    await connection.require("read", "group", require_group_name(asked.group))
+    position = asked.position
+    start = Position(position.epoch, position.offset, position.tag) if position else asked.since
+    page = await connection.layer.read(asked.group, start, max(1, asked.limit))
+    if page.records:
+        entries = [encode_record(r._replace(kind=ENTRY, id=call.id)) for r in page.records]
+        connection.send_entries(b"".join(entries))
+    anchor = page.anchor._asdict()
+    del anchor["log"]
+    return anchor | {"count": len(page.records)}
+
+
+async def _group_add(connection: Caller, call: Call) -> None:
+    group = require_group_name(_argument(call, "group"))
+    await connection.require("read", "group", group)
+    await connection.layer.group_add(group, _argument(call, "channel"))
+
+
+async def _group_discard(connection: Caller, call: Call) -> None:
+    await connection.layer.group_discard(_argument(call, "group"), _argument(call, "channel"))
+
+
+async def _group_channels(connection: Caller, call: Call) -> list[str]:
+    group = require_group_name(_argument(call, "group"))
+    await connection.require("read", "group", group)
+    return await connection.layer.group_channels(group)
+
+
+async def _group_statistics(connection: Caller, call: Call) -> dict[str, Any]:
+    group = require_group_name(_argument(call, "group"))
+    await connection.require("read", "group", group)
+    return await connection.layer.group_statistics(group)
+
+
+async def _clear(connection: Caller, call: Call) -> dict[str, Any]:
+    group = require_group_name(_argument(call, "group"))
+    await connection.require("write", "group", group)
+    await connection.layer.clear(group)
+    statistics = await connection.layer.group_statistics(group)
+    return {"epoch": statistics["epoch"]}
+
+
+async def _new_channel(connection: Caller, call: Call) -> str:
+    name = await connection.layer.new_channel(str(call.arguments.get("prefix", "specific")))
+    connection.client.channels.add(name)
+    return name
+
+
+async def _close_channel(connection: Caller, call: Call) -> None:
+    channel = require_channel_name(_argument(call, "channel"))
+    if not is_process_local(channel):
+        raise _bad(
+            f"channel {channel!r} is not process-local; only a channel from new_channel is closed"
+        )
+    connection.client.channels.discard(channel)
+    await connection.layer.close_channel(channel)
+
+
+async def _flush(connection: Caller, call: Call) -> None:
+    await connection.require("write", "layer", "")
+    await connection.layer.flush()
+
+
+async def _names(connection: Caller, call: Call) -> dict[str, list[str]]:
+    return await connection.layer.names()
+
+
+async def _statistics(connection: Caller, call: Call) -> dict[str, Any]:
+    return await connection.layer.statistics()
+
+
+#: What a client may call.
+METHODS: dict[str, Method] = {
+    "read": _read,
+    "group_add": _group_add,
+    "group_discard": _group_discard,
+    "group_channels": _group_channels,
+    "group_statistics": _group_statistics,
+    "clear": _clear,
+    "new_channel": _new_channel,
+    "close_channel": _close_channel,
+    "flush": _flush,
+    "names": _names,
+    "statistics": _statistics,
+}

@@ -1,0 +1,90 @@
+"""Who is connected, and what belongs to them: process-local channels and leased messages.
+
+A client is more than a connection: it reconnects. Its process-local channels stay for `GRACE`
+seconds after its connection was lost; what it had leased goes back to the front of its channels.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nbchannels.layers.mailbox import Letter
+
+__all__ = ["GRACE", "Client", "Clients"]
+
+#: Seconds that a client has to come back.
+GRACE = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """One client instance, over its reconnects.
+
+    Attributes:
+        producer: its random id; a reconnect shows the same.
+        principal: who it was authenticated as; a reconnect must be the same.
+        kind: what it is.
+        user: the user's name for people.
+        label: what it calls itself: a notebook's path, a script's name.
+        connection: its number now; ``None`` while it is away.
+        channels: its process-local channels.
+        leases: messages handed to it and not settled: channel and letter by lease number.
+        away_since: when its connection was lost.
+    """
+
+    producer: str
+    principal: str
+    kind: Literal["page", "kernel", "script"]
+    user: str = ""
+    label: str | None = None
+    connection: int | None = None
+    channels: set[str] = field(default_factory=set)
+    leases: dict[int, tuple[str, Letter]] = field(default_factory=dict)
+    away_since: float = 0.0
+
+    def describe(self) -> dict[str, Any]:
+        """For the inspector and REST."""
+        return {
+            "kind": self.kind,
+            "user": self.user,
+            "label": self.label,
+            "connection": self.connection,
+            "channels": len(self.channels),
+            "leases": len(self.leases),
+        }
+
+
+class Clients:
+    """The clients of this server, by their producer id."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, str], Client] = {}
+
+    def __iter__(self) -> Any:
+        return iter(list(self._clients.values()))
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def arrive(self, client: Client) -> Client:
+        """The client of this producer and principal: the one known, or this new one.
+
+        Another principal with the same producer id is another client: ids are no credentials.
+        """
+        known = self._clients.setdefault((client.principal, client.producer), client)
+        known.user, known.label, known.kind = client.user, client.label, client.kind
+        return known
+
+    def gone(self, now: float) -> list[Client]:
+        """Forget and return the clients that did not come back in time."""
+        late = [
+            client
+            for client in self._clients.values()
+            if client.connection is None and now - client.away_since >= GRACE
+        ]
+        for client in late:
+            self.dismiss(client)
+        return late
+
+    def dismiss(self, client: Client) -> None:
+        """Forget a client at once."""
+        self._clients.pop((client.principal, client.producer), None)

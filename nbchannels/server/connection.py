@@ -1,0 +1,372 @@
+"""One open connection: what its client asks is done here, on the layer.
+
+The protocol's rules are in `nbchannels.protocol.server`; the socket is behind `Transport`.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Any, Protocol
+
+from msgspec import UNSET
+
+from nbchannels.encoding import Encoded
+from nbchannels.exceptions import ChannelsError, PermissionDenied, RemoteProtocolError
+from nbchannels.layers.cursor import Start
+from nbchannels.layers.mailbox import Letter
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.producers import Producer
+from nbchannels.names import is_process_local, require_channel_name, require_group_name
+from nbchannels.protocol.codec import encode_control, encode_record
+from nbchannels.protocol.events import (
+    DELIVERY,
+    PUBLISH,
+    REDELIVERED,
+    RETRIED,
+    Ack,
+    Call,
+    ClientControl,
+    Control,
+    Credit,
+    Failure,
+    Hello,
+    Position,
+    Record,
+    Result,
+    Settle,
+    Subscribe,
+    Subscription,
+    Unknown,
+    Unsubscribe,
+    Unsubscribed,
+    Welcome,
+)
+from nbchannels.protocol.feed import Batch, Feed
+from nbchannels.protocol.server import ServerSession, State
+from nbchannels.server.calls import METHODS
+from nbchannels.server.clients import Client
+from nbchannels.server.hub import Hub
+from nbchannels.server.taps import Tap
+
+__all__ = ["Connection", "Guard", "Transport"]
+
+log = logging.getLogger("nbchannels")
+
+
+class Transport(Protocol):
+    """The socket."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether it takes more now; if not, `Connection.drained` is called when it does."""
+
+    def send_text(self, text: str) -> None:
+        """Send a text message."""
+
+    def send_batch(self, batch: Batch) -> None:
+        """Send a binary message, its frame shared with others."""
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with this code."""
+
+
+class Guard(Protocol):
+    """What decides about rights; see `nbchannels.server.policy`."""
+
+    async def allows(self, user: Any, action: str, kind: str, name: str) -> bool:
+        """Whether the user may ``read``, ``write`` or ``execute`` this group or channel."""
+
+
+class Connection:
+    """One client's open connection, as the hub and the feeds see it.
+
+    Args:
+        hub: of this server.
+        transport: the socket.
+        guard: decides about rights.
+        session: the protocol state.
+        welcome: the answer to hello, but for the connection's number.
+        user: as Jupyter knows it.
+        limits: ``subscriptions``, ``window``, ``window_bytes``.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        transport: Transport,
+        guard: Guard,
+        session: ServerSession,
+        limits: dict[str, int],
+        user: Any,
+    ) -> None:
+        self.hub = hub
+        self.layer: InMemoryChannelLayer = hub.layer
+        self.transport = transport
+        self.session = session
+        self.feeds = session.feeds
+        self.limits = limits
+        self.user = user
+        self.number = 0
+        self.client: Client
+        self.heard = self.beaten = time.monotonic()
+        self.stalled_since: float | None = None
+        self.taps: dict[str, Tap] = {}
+        self._guard = guard
+        self._rights: dict[tuple[str, str, str], float] = {}
+
+    # What the hub and the feeds need.
+
+    @property
+    def writable(self) -> bool:
+        """Whether the socket takes more now."""
+        if self.transport.writable:
+            self.stalled_since = None
+            return True
+        if self.stalled_since is None:
+            self.stalled_since = time.monotonic()
+        return False
+
+    def write(self, batch: Batch) -> None:
+        """Send records of a log."""
+        self.transport.send_batch(batch)
+
+    def send_entries(self, data: bytes) -> None:
+        """Send records that were asked for."""
+        self.transport.send_bytes(data)
+
+    def tell(self, control: Control) -> None:
+        """Send a control record."""
+        self.transport.send_text(encode_control(control))
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket."""
+        self.session.state = State.CLOSED
+        self.transport.close(code, reason)
+
+    def drained(self) -> None:
+        """The socket takes more again: the feeds and taps go on."""
+        self.stalled_since = None
+        for feed in list(self.feeds.values()):
+            feed.pump({})
+        for tap in list(self.taps.values()):
+            tap.pour()
+
+    def describe(self) -> dict[str, Any]:
+        """For the inspector and REST."""
+        lag = sum(feed.log.top - feed.sent for feed in self.feeds.values())
+        return self.client.describe() | {"groups": sorted(self.feeds), "lag": lag}
+
+    # What comes from the socket.
+
+    async def receive_text(self, text: str) -> None:
+        """A control record came."""
+        self.heard = time.monotonic()
+        control = self.session.receive_text(text)
+        if isinstance(control, Ack):
+            for feed in self.session.acknowledge(control.logs):
+                feed.pump({})
+            return
+        try:
+            await self._act(control)
+        except ChannelsError as error:
+            if isinstance(error, RemoteProtocolError):
+                raise
+            number = control.id if isinstance(control, Call) else None
+            self.tell(Failure(number, error.to_wire()))
+
+    async def receive_bytes(self, data: bytes) -> None:
+        """Data records came: each goes to the layer, and is answered."""
+        self.heard = time.monotonic()
+        for record in self.session.receive_bytes(data):
+            error: ChannelsError | None = self.session.waits_for(record)
+            if error is None:
+                try:
+                    await self._publish(record)
+                    continue
+                except ChannelsError as refused:
+                    error = refused
+            self.session.rejected(record, error)
+        for text in self.session.answers():
+            self.transport.send_text(text)
+
+    async def _publish(self, record: Record) -> None:
+        kind = "group" if record.kind == PUBLISH else "channel"
+        if ("write", kind, record.name) not in self._rights:
+            await self.require("write", kind, record.name)
+        receipt = self.layer.submit(
+            "group" if record.kind == PUBLISH else "channel",
+            record.name,
+            Encoded(record.codec, bytes(record.body)),
+            producer=Producer(self.client.producer, record.sequence),
+            sender=self.number,
+            flags=record.flags & RETRIED,
+        )
+        self.session.accepted(record, receipt)
+
+    async def require(self, action: str, kind: str, name: str) -> None:
+        """Check a right; what was allowed is remembered for this connection for a minute.
+
+        Raises:
+            PermissionDenied: the policy says no.
+        """
+        now = time.monotonic()
+        key = (action, kind, name)
+        if self._rights.get(key, 0.0) > now:
+            return
+        if not await self._guard.allows(self.user, action, kind, name):
+            raise PermissionDenied(
+                f"{self.client.principal} may not {action} {kind} {name!r}; "
+                "ask whoever runs this server, or use another name"
+            )
+        if len(self._rights) >= 1000:
+            self._rights.clear()
+        self._rights[key] = now + 60
+
+    # What clients ask.
+
+    async def _act(self, control: ClientControl) -> None:
+        match control:
+            case Subscribe():
+                await self.subscribe(control)
+            case Unsubscribe():
+                self._unsubscribe(control.group, None)
+            case Credit():
+                require_channel_name(control.channel)
+                await self.require("read", "channel", control.channel)
+                self._credit(control.channel, control.credit)
+            case Settle():
+                self._settle(control)
+            case Call():
+                await self._call(control)
+            case Unknown():
+                error = ChannelsError(f"op {control.name!r} is not known to this server")
+                error.code = "unknown_op"
+                self.tell(Failure(None, error.to_wire()))
+
+    async def greet(self, hello: Hello, welcome: Welcome) -> None:
+        """The client said hello and may come in: resume everything it had."""
+        self.number = welcome.connection
+        self.client = self.hub.clients.arrive(self.client)
+        if self.client.connection is not None:  # its old socket is not known to be dead yet
+            old = self.hub.connections.get(self.client.connection)
+            if old is not None:
+                self.hub.leave(old)
+                old.close(4000, "the client has connected again")
+        self.client.connection = self.number
+        self.session.state = State.OPEN
+        self.hub.enter(self)
+        self.tell(welcome)
+        for channel in hello.channels:
+            require_channel_name(channel)
+            if is_process_local(channel):
+                self.layer.open_channel(channel)
+                self.client.channels.add(channel)
+        for group, channel in hello.memberships:
+            await self.require("read", "group", require_group_name(group))
+            await self.layer.group_add(group, channel)
+        for subscription in hello.subscriptions:
+            try:
+                await self.subscribe(subscription)
+            except ChannelsError as error:
+                self.tell(Unsubscribed(subscription.group, error.to_wire()))
+
+    async def subscribe(self, wanted: Subscribe | Subscription) -> None:
+        """Begin to feed a group, or begin anew."""
+        group = require_group_name(wanted.group)
+        try:
+            await self.require("read", "group", group)
+        except PermissionDenied as error:
+            self._unsubscribe(group, error)
+            return
+        limit = self.limits["subscriptions"]
+        if group not in self.feeds and len(self.feeds) >= limit:
+            error_ = ChannelsError(
+                f"this connection has {len(self.feeds)} subscriptions, the limit is {limit}; "
+                "unsubscribe from some, or use fields instead of groups"
+            )
+            error_.code = "too_many"
+            self._unsubscribe(group, error_)
+            return
+        cursor = self.layer.cursor(group, start_of(wanted))
+        old = self.feeds.pop(group, None)
+        if old is not None:
+            self.hub.end(old)
+        feed = Feed(self, cursor, wanted.mode, self.limits["window"], self.limits["window_bytes"])
+        self.feeds[group] = feed
+        self.tell(feed.subscribed(cursor.anchor))
+        self.hub.begin(feed)
+
+    def _unsubscribe(self, group: str, error: ChannelsError | None) -> None:
+        feed = self.feeds.pop(group, None)
+        if feed is not None:
+            self.hub.end(feed)
+        self.tell(Unsubscribed(group, error.to_wire() if error else None))
+
+    async def _call(self, call: Call) -> None:
+        method = METHODS.get(call.method)
+        if method is None:
+            error = ChannelsError(f"method {call.method[:50]!r} is not known to this server")
+            error.code = "unknown_method"
+            raise error
+        value = await method(self, call)
+        text = encode_control(Result(call.id, value))
+        if len(text) > 64 * 1024:
+            error = ChannelsError(
+                f"the answer to {call.method!r} has {len(text):,} characters, the limit is 65,536; "
+                "ask for less"
+            )
+            error.code = "too_large"
+            raise error
+        self.transport.send_text(text)
+
+    # Channels.
+
+    def _credit(self, channel: str, credit: int) -> None:
+        tap = self.taps.get(channel)
+        if tap is None:
+            if credit <= 0:
+                return
+            tap = self.taps[channel] = Tap(self, channel, asyncio.get_running_loop())
+        tap.credit = max(0, min(credit, 10_000))
+        tap.pour()
+        if not tap.credit:
+            tap.close()
+            if self.taps.get(channel) is tap:
+                del self.taps[channel]
+
+    def deliver(self, channel: str, letter: Letter) -> None:
+        """Hand one message of a channel to the client, as a lease."""
+        lease = next(self.hub.leases)
+        self.client.leases[lease] = (channel, letter)
+        flags = REDELIVERED if letter.redelivered else 0
+        record = Record(
+            DELIVERY, letter.encoded.codec, flags, channel, 0, 0, lease, letter.time,
+            letter.sender, letter.encoded.body,
+        )  # fmt: skip
+        self.transport.send_bytes(encode_record(record))
+
+    def _settle(self, settle: Settle) -> None:
+        for number, outcome in settle.leases:
+            lease = self.client.leases.pop(number, None)
+            if lease is not None and outcome in ("return", "later"):
+                self.layer.give_back(*lease, later=outcome == "later")
+
+    def left(self) -> None:
+        """The socket is closed."""
+        self.session.state = State.CLOSED
+        for tap in self.taps.values():
+            tap.close()
+        self.taps.clear()
+        if self.number:
+            self.hub.leave(self)
+
+
+def start_of(wanted: Subscribe | Subscription) -> Start:
+    """Where a subscription shall begin."""
+    if wanted.position is not UNSET:
+        position = wanted.position
+        return Position(position.epoch, position.offset, position.tag)
+    return "now" if wanted.since is UNSET else wanted.since

@@ -1,0 +1,197 @@
+"""The hub of all connections: feeds them from the logs, once per loop turn, and keeps their time.
+
+There is no task per connection. Groups with news stand in one table; one callback per turn of the
+loop pumps their feeds. A frame is made once and written to every socket that stands at its place.
+"""
+
+import asyncio
+import itertools
+import logging
+import threading
+import time
+from typing import Any, Protocol
+
+from nbchannels.layers.groups import GroupState
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.protocol.events import Control, GoAway, Heartbeat
+from nbchannels.protocol.feed import Batch, Feed
+from nbchannels.server.clients import Client, Clients
+
+__all__ = ["Connected", "Hub"]
+
+#: Seconds without a word after which a client is closed (4003); a kernel may hold the GIL long.
+SILENCE = {"page": 60.0, "script": 60.0, "kernel": 120.0}
+#: Seconds that a connection may leave waiting data unread before it is closed (4002).
+STALL = 60.0
+#: Logs told in one heartbeat.
+BEAT_LOGS = 256
+
+log = logging.getLogger("nbchannels")
+
+
+class Connected(Protocol):
+    """What the hub needs of an open connection."""
+
+    number: int
+    client: Client
+    heard: float
+    beaten: float
+    stalled_since: float | None
+    feeds: dict[str, Feed]
+
+    def tell(self, control: Control) -> None:
+        """Send a control record."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket."""
+
+    def describe(self) -> dict[str, Any]:
+        """For the inspector and REST."""
+
+
+class Hub:
+    """All connections of this server.
+
+    Args:
+        layer: that the groups live in.
+        heartbeat: seconds between two heartbeats.
+    """
+
+    def __init__(self, layer: InMemoryChannelLayer, heartbeat: float = 20.0) -> None:
+        self.layer = layer
+        self.heartbeat = heartbeat
+        self.connections: dict[int, Connected] = {}
+        self.clients = Clients()
+        self.leases = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._feeds: dict[GroupState, dict[Feed, None]] = {}
+        self._lock = threading.Lock()
+        self._dirty: dict[GroupState, None] = {}
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.counters = {"connected": 0, "refused": 0, "protocol_errors": 0, "stalled": 0}
+
+    # Connections.
+
+    def number(self) -> int:
+        """The next connection's number; never used again while the server lives."""
+        return next(self._numbers)
+
+    def enter(self, connection: Connected) -> None:
+        """A connection has said hello."""
+        self._loop = asyncio.get_running_loop()
+        self.connections[connection.number] = connection
+        self.counters["connected"] += 1
+
+    def leave(self, connection: Connected) -> None:
+        """A connection is closed: its feeds end; its client has some time to come back."""
+        self.connections.pop(connection.number, None)
+        for feed in connection.feeds.values():
+            self.end(feed)
+        connection.feeds.clear()
+        client = connection.client
+        if client.connection == connection.number:
+            client.connection = None
+            client.away_since = time.monotonic()
+            self.return_leases(client)
+
+    def return_leases(self, client: Client) -> None:
+        """What the client had in hand goes back to the front, in its order."""
+        for channel, letter in reversed(client.leases.values()):
+            self.layer.give_back(channel, letter)
+        client.leases.clear()
+
+    async def dismiss(self, client: Client) -> None:
+        """A client is gone for good: its process-local channels end."""
+        self.clients.dismiss(client)
+        self.return_leases(client)
+        for channel in client.channels:
+            await self.layer.close_channel(channel)
+        client.channels.clear()
+
+    # Feeds.
+
+    def begin(self, feed: Feed) -> None:
+        """Start feeding."""
+        state = feed.cursor.state
+        self._feeds.setdefault(state, {})[feed] = None
+        feed.cursor.listen(self.mark)
+        self.mark(state)
+
+    def end(self, feed: Feed) -> None:
+        """Stop feeding."""
+        feed.cursor.close()
+        feeds = self._feeds.get(feed.cursor.state)
+        if feeds is not None:
+            feeds.pop(feed, None)
+            if not feeds:
+                del self._feeds[feed.cursor.state]
+
+    def mark(self, state: GroupState) -> None:
+        """There is news in a group: called from any thread, once per append."""
+        with self._lock:
+            self._dirty[state] = None
+            if self._scheduled or self._loop is None:
+                return
+            self._scheduled = True
+        if asyncio._get_running_loop() is self._loop:
+            self._loop.call_soon(self._flush)
+        else:
+            try:
+                self._loop.call_soon_threadsafe(self._flush)
+            except RuntimeError:  # the server's loop is closed: nobody is left to tell
+                log.debug("news of group %s after the end", state.name)
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._scheduled = False
+            dirty, self._dirty = self._dirty, {}
+        for state in dirty:
+            feeds = self._feeds.get(state)
+            if feeds:
+                batches: dict[tuple[int, int], Batch] = {}
+                for feed in list(feeds):
+                    feed.pump(batches)
+
+    # Time.
+
+    async def tick(self) -> None:
+        """To be called each second: heartbeats, silence, stalls, clients that did not come back."""
+        now = time.monotonic()
+        for connection in list(self.connections.values()):
+            if now - connection.heard > SILENCE[connection.client.kind]:
+                connection.close(4003, "nothing heard")
+            elif connection.stalled_since is not None and now - connection.stalled_since > STALL:
+                self.counters["stalled"] += 1
+                connection.close(4002, "data waited unread")
+            elif now - connection.beaten >= self.heartbeat:
+                connection.beaten = now
+                self._beat(connection)
+        for client in self.clients.gone(now):
+            await self.dismiss(client)
+
+    @staticmethod
+    def _beat(connection: Connected) -> None:
+        logs = [(f.log.number, f.sent, f.log.top) for f in connection.feeds.values()]
+        for start in range(0, max(len(logs), 1), BEAT_LOGS):
+            connection.tell(Heartbeat(time.time(), logs[start : start + BEAT_LOGS]))
+
+    async def revoke_kernel(self, kernel: str) -> None:
+        """A kernel is gone: its connections are closed and what belonged to it ends."""
+        principal = f"kernel:{kernel}"
+        for connection in list(self.connections.values()):
+            if connection.client.principal == principal:
+                connection.close(4506, "the kernel is gone")
+        for client in self.clients:
+            if client.principal == principal:
+                await self.dismiss(client)
+
+    def shut_down(self, reason: str = "the server is shutting down") -> None:
+        """Tell everyone, then close."""
+        for connection in list(self.connections.values()):
+            connection.tell(GoAway(reason, 2.0))
+            connection.close(4000, reason)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The clients, for the inspector and REST."""
+        return [connection.describe() for connection in self.connections.values()]
