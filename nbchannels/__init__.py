@@ -1,0 +1,91 @@
+"""Realtime channels for Jupyter.
+
+A message sent from a cell, a script or a webhook shows up live in every notebook that watches::
+
+    import nbchannels as nb
+
+    nb.LivePlot("index")
+    nb.Group("index").send({"value": 1.5})
+
+Everything here is loaded when it is first used.
+"""
+
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbchannels.channel import Channel as Channel
+    from nbchannels.channel import Group as Group
+    from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER as DEFAULT_CHANNEL_LAYER
+    from nbchannels.layers.manager import channel_layers as channel_layers
+    from nbchannels.layers.manager import get_channel_layer as get_channel_layer
+    from nbchannels.message import Message as Message
+    from nbchannels.receipt import Receipt as Receipt
+
+_EXPORTS = {
+    "nbchannels.channel": ("Channel", "Group"),
+    "nbchannels.exceptions": (
+        "ChannelClosed",
+        "ChannelFull",
+        "ChannelsError",
+        "DeliveryUnknown",
+        "EncodingError",
+        "InvalidChannelLayerError",
+        "InvalidMessage",
+        "InvalidName",
+        "LayerUnavailable",
+        "MessageTooLarge",
+        "PermissionDenied",
+        "SendTimeout",
+        "ServerNotFound",
+        "WouldDeadlock",
+    ),
+    "nbchannels.layers.manager": ("DEFAULT_CHANNEL_LAYER", "channel_layers", "get_channel_layer"),
+    "nbchannels.message": ("Message",),
+    "nbchannels.receipt": ("Receipt",),
+}
+_HOME = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+try:
+    __version__ = importlib.metadata.version("nbchannels")
+except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from nbchannels.server.extension import NbChannels
+
+    return [{"module": "nbchannels", "app": NbChannels}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "nbchannels"}]
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """``%load_ext nbchannels``."""
+    from nbchannels.magics.extension import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """``%unload_ext nbchannels``."""
+    from nbchannels.magics.extension import unload
+
+    unload(ipython)

@@ -43,7 +43,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "3 application",
         frozenset({"channel", "message", "consumer", "routing", "middleware", "sessions", "auth"})
-        | frozenset({"security", "generic", "handler", "worker"}),
+        | frozenset({"security", "generic", "handler", "worker", "pending", "reading", "tables"}),
     ),
     ("4 hosts", frozenset({"server", "kernel"})),
     ("5 notebook", frozenset({"widgets", "magics", "cli"})),
@@ -255,7 +255,10 @@ def insiders_use_no_door(root: Path) -> Iterator[str]:
     for module, path in modules(root).items():
         for target, is_module in inside(root, path):
             if not is_module:
-                yield f"{module} imports {target} through a door: name the module that defines it"
+                yield (
+                    f"{module} imports {target} through a door, or from a module that does not"
+                    " exist: name the module that defines it"
+                )
 
 
 def doors_open_into_their_own_room(root: Path) -> Iterator[str]:

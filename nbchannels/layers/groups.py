@@ -4,8 +4,8 @@ Pure state: the layer's lock guards it. Whoever appends calls `GroupState.announ
 is released; listeners then look for themselves.
 """
 
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from nbchannels.layers.cursor import Anchor, Cursor, Item, Missing
 from nbchannels.layers.log import Log
@@ -53,7 +53,7 @@ class LogCursor(Cursor):
         lock: the layer's.
     """
 
-    def __init__(self, state: GroupState, anchor: Anchor, lock: threading.Lock) -> None:
+    def __init__(self, state: GroupState, anchor: Anchor, lock: AbstractContextManager[object]) -> None:
         self.group = state.name
         self.state = state
         self.anchor = anchor

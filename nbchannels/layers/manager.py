@@ -1,4 +1,4 @@
-"""Which layers there are: configured by alias as in Django's ``CHANNEL_LAYERS``, made when asked for.
+"""Which layers there are: configured by alias as in Django, made when they are asked for.
 
 Whoever hosts a layer says so: the server's extension calls `ChannelLayerManager.set`. Where nothing
 was said, in a kernel or a script, ``default`` is the layer of the server.
@@ -91,11 +91,13 @@ class ChannelLayerManager:
             return old
 
     def __getitem__(self, alias: str) -> BaseChannelLayer:
-        with self._lock:
-            layer = self.backends.get(alias)
-            if layer is None:
-                layer = self.backends[alias] = self.make_backend(alias)
-            return layer
+        layer = self.backends.get(alias)
+        if layer is None:
+            with self._lock:
+                layer = self.backends.get(alias)
+                if layer is None:
+                    layer = self.backends[alias] = self.make_backend(alias)
+        return layer
 
     def __contains__(self, alias: object) -> bool:
         return alias in self.backends or alias in self.configs
@@ -112,7 +114,7 @@ class ChannelLayerManager:
         configs = self.configs
         if alias not in configs:
             known = sorted(self)
-            near = near_match(alias, known) if isinstance(alias, str) else None
+            near = near_match(str(alias), known)
             raise InvalidChannelLayerError(
                 f"channel layer {alias!r} is not configured; there "
                 f"{'is' if len(known) == 1 else 'are'} {', '.join(map(repr, known))}"

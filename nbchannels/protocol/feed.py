@@ -46,8 +46,8 @@ class Sink(Protocol):
     def writable(self) -> bool:
         """Whether it takes more now; if not, it pumps its feeds again when it does."""
 
-    def write(self, batch: Batch) -> None:
-        """Send a batch."""
+    def write(self, batch: Batch) -> bool:
+        """Send a batch; False, and nothing sent, if it takes no more now."""
 
     def tell(self, control: Control) -> None:
         """Send a control record, in order with the batches."""
@@ -114,11 +114,12 @@ class Feed:
             anchor.lost,
         )
 
-    def pump(self, batches: dict[tuple[int, int], Batch]) -> None:
+    def pump(self, batches: dict[int, Batch]) -> None:
         """Send what the log has and the window admits.
 
         Args:
-            batches: made in this flush, by log and offset; shared by all feeds.
+            batches: made in this flush of this group, by the offset before them; shared by its
+                feeds.
         """
         sink = self.sink
         while True:
@@ -133,20 +134,24 @@ class Feed:
             if room <= 0:
                 self._late = True
                 return
-            if not sink.writable:
-                return
             if self._late and self.mode == "latest":
+                if not sink.writable:
+                    return
                 self._jump()
                 continue
-            batch = batches.get((log.number, sent))
+            batch = batches.get(sent)
             if batch is None:
+                if not sink.writable:  # so that a stuck reader is not told gap after gap
+                    return
                 batch = self._batch(sent, MAX_RECORDS, MAX_BATCH)
                 if batch is None:
                     continue
-                batches[log.number, sent] = batch
+                batches[sent] = batch
             size = len(batch.data)
-            if batch.count > room or (self._bytes and self._bytes + size > self.window_bytes):
-                space = self.window_bytes - self._bytes
+            space = self.window_bytes - self._bytes
+            if batch.count > room or (size > space and (self._bytes or batch.count > 1)):
+                if not sink.writable:
+                    return
                 batch = self._batch(sent, room, min(space, MAX_BATCH))
                 if batch is None:
                     continue
@@ -154,10 +159,11 @@ class Feed:
                 if self._bytes and size > space:
                     self._late = True
                     return
+            if not sink.write(batch):
+                return
             self.sent = batch.last
             self._inflight.append((batch.last, size))
             self._bytes += size
-            sink.write(batch)
 
     def _batch(self, sent: int, limit: int, max_bytes: int) -> Batch | None:
         with self.cursor.lock:

@@ -14,7 +14,10 @@ what became of each record (`accepted`, `rejected`); `answers` has the control r
 import enum
 from typing import Any
 
+import msgspec
+
 from nbchannels.exceptions import ChannelsError, RemoteProtocolError
+from nbchannels.layers.cursor import Start
 from nbchannels.protocol.codec import (
     decode_client_control,
     decode_records,
@@ -25,18 +28,24 @@ from nbchannels.protocol.events import (
     RECEIPT_WANTED,
     SEND,
     Accepted,
+    Call,
     ClientControl,
     Hello,
     KernelProof,
+    Position,
     Record,
     Rejected,
+    Since,
+    Subscribe,
+    Subscription,
+    WirePosition,
     Withdraw,
 )
 from nbchannels.protocol.feed import Feed
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
 
-__all__ = ["ServerSession", "State"]
+__all__ = ["ServerSession", "State", "read_arguments", "start_of"]
 
 #: Receipts in one `accepted` record, so that it stays under the limit of a control record.
 RECEIPTS = 100
@@ -188,6 +197,38 @@ class ServerSession:
                 feed.acknowledge(offset)
                 moved.append(feed)
         return moved
+
+
+def start_of(wanted: Subscribe | Subscription) -> Start:
+    """Where a subscription shall begin."""
+    if wanted.position is not msgspec.UNSET:
+        position = wanted.position
+        return Position(position.epoch, position.offset, position.tag)
+    return "now" if wanted.since is msgspec.UNSET else wanted.since
+
+
+class _ReadArguments(msgspec.Struct):
+    group: str
+    limit: int = 256
+    since: Since = "earliest"
+    position: WirePosition | None = None
+
+
+def read_arguments(call: Call) -> tuple[str, Start, int]:
+    """The arguments of ``call read``: group, start and limit.
+
+    Raises:
+        ChannelsError: they are not of their types.
+    """
+    try:
+        asked = msgspec.convert(call.arguments, _ReadArguments)
+    except msgspec.ValidationError as error:
+        refused = ChannelsError(f"method 'read': {error}")
+        refused.code = "bad_request"
+        raise refused from error
+    position = asked.position
+    start = Position(position.epoch, position.offset, position.tag) if position else asked.since
+    return asked.group, start, max(1, asked.limit)
 
 
 def _target(record: Record) -> tuple[Kind, str]:

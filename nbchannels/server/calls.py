@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-import msgspec
-
 from nbchannels.exceptions import ChannelsError
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.names import is_process_local, require_channel_name, require_group_name
 from nbchannels.protocol.codec import encode_record
-from nbchannels.protocol.events import ENTRY, Call, Position, Since, WirePosition
+from nbchannels.protocol.events import ENTRY, Call
+from nbchannels.protocol.server import read_arguments
 from nbchannels.server.clients import Client
 
 __all__ = ["METHODS", "Caller"]
@@ -31,15 +30,6 @@ class Caller(Protocol):
 Method: TypeAlias = Callable[[Caller, Call], Awaitable[Any]]
 
 
-class ReadArguments(msgspec.Struct):
-    """The arguments of ``read``."""
-
-    group: str
-    limit: int = 256
-    since: Since = "earliest"
-    position: WirePosition | None = None
-
-
 def _argument(call: Call, name: str) -> Any:
     try:
         return call.arguments[name]
@@ -54,14 +44,9 @@ def _bad(message: str) -> ChannelsError:
 
 
 async def _read(connection: Caller, call: Call) -> Any:
-    try:
-        asked = msgspec.convert(call.arguments, ReadArguments)
-    except msgspec.ValidationError as error:
-        raise _bad(f"method 'read': {error}") from error
-    await connection.require("read", "group", require_group_name(asked.group))
-    position = asked.position
-    start = Position(position.epoch, position.offset, position.tag) if position else asked.since
-    page = await connection.layer.read(asked.group, start, max(1, asked.limit))
+    group, start, limit = read_arguments(call)
+    await connection.require("read", "group", require_group_name(group))
+    page = await connection.layer.read(group, start, limit)
     if page.records:
         entries = [encode_record(r._replace(kind=ENTRY, id=call.id)) for r in page.records]
         connection.send_entries(b"".join(entries))

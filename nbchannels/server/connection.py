@@ -8,11 +8,8 @@ import logging
 import time
 from typing import Any, Protocol
 
-from msgspec import UNSET
-
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelsError, PermissionDenied, RemoteProtocolError
-from nbchannels.layers.cursor import Start
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.layers.producers import Producer
@@ -30,7 +27,6 @@ from nbchannels.protocol.events import (
     Credit,
     Failure,
     Hello,
-    Position,
     Record,
     Result,
     Settle,
@@ -42,7 +38,7 @@ from nbchannels.protocol.events import (
     Welcome,
 )
 from nbchannels.protocol.feed import Batch, Feed
-from nbchannels.protocol.server import ServerSession, State
+from nbchannels.protocol.server import ServerSession, State, start_of
 from nbchannels.server.calls import METHODS
 from nbchannels.server.clients import Client
 from nbchannels.server.hub import Hub
@@ -54,7 +50,13 @@ log = logging.getLogger("nbchannels")
 
 
 class Transport(Protocol):
-    """The socket."""
+    """The socket.
+
+    Attributes:
+        stalled_since: since when it takes no more, in monotonic seconds.
+    """
+
+    stalled_since: float | None
 
     @property
     def writable(self) -> bool:
@@ -63,8 +65,8 @@ class Transport(Protocol):
     def send_text(self, text: str) -> None:
         """Send a text message."""
 
-    def send_batch(self, batch: Batch) -> None:
-        """Send a binary message, its frame shared with others."""
+    def send_batch(self, batch: Batch) -> bool:
+        """Send a binary message, its frame shared with others; False if it takes no more now."""
 
     def send_bytes(self, data: bytes) -> None:
         """Send a binary message."""
@@ -112,7 +114,8 @@ class Connection:
         self.number = 0
         self.client: Client
         self.heard = self.beaten = time.monotonic()
-        self.stalled_since: float | None = None
+        # The hot path: a feed writes to the socket without a detour.
+        self.write = transport.send_batch  # type: ignore[method-assign]
         self.taps: dict[str, Tap] = {}
         self._guard = guard
         self._rights: dict[tuple[str, str, str], float] = {}
@@ -122,16 +125,11 @@ class Connection:
     @property
     def writable(self) -> bool:
         """Whether the socket takes more now."""
-        if self.transport.writable:
-            self.stalled_since = None
-            return True
-        if self.stalled_since is None:
-            self.stalled_since = time.monotonic()
-        return False
+        return self.transport.writable
 
-    def write(self, batch: Batch) -> None:
-        """Send records of a log."""
-        self.transport.send_batch(batch)
+    def write(self, batch: Batch) -> bool:
+        """Send records of a log; see `Sink.write`."""
+        return self.transport.send_batch(batch)
 
     def send_entries(self, data: bytes) -> None:
         """Send records that were asked for."""
@@ -148,11 +146,15 @@ class Connection:
 
     def drained(self) -> None:
         """The socket takes more again: the feeds and taps go on."""
-        self.stalled_since = None
         for feed in list(self.feeds.values()):
             feed.pump({})
         for tap in list(self.taps.values()):
             tap.pour()
+
+    @property
+    def stalled_since(self) -> float | None:
+        """Since when the socket takes no more (monotonic seconds)."""
+        return self.transport.stalled_since
 
     def describe(self) -> dict[str, Any]:
         """For the inspector and REST."""
@@ -362,11 +364,3 @@ class Connection:
         self.taps.clear()
         if self.number:
             self.hub.leave(self)
-
-
-def start_of(wanted: Subscribe | Subscription) -> Start:
-    """Where a subscription shall begin."""
-    if wanted.position is not UNSET:
-        position = wanted.position
-        return Position(position.epoch, position.offset, position.tag)
-    return "now" if wanted.since is UNSET else wanted.since

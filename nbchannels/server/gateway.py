@@ -7,12 +7,12 @@ import asyncio
 import logging
 import secrets
 import struct
+import time
 from typing import Any, Literal
 
 from jupyter_server.auth.decorator import allow_unauthenticated, ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from nbchannels.server.host import Host
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
@@ -24,6 +24,7 @@ from nbchannels.protocol.proof import kernel_mac, new_nonce, same, server_mac
 from nbchannels.protocol.server import ServerSession, State
 from nbchannels.server.clients import Client
 from nbchannels.server.connection import Connection
+from nbchannels.server.host import Host
 
 __all__ = ["SUBPROTOCOL", "KernelSocket", "PageSocket"]
 
@@ -55,6 +56,7 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     _waiting = 0
     _watched = False
     _is_closed = False
+    stalled_since: float | None = None
     _patience: asyncio.TimerHandle | None = None
     connection: Connection
 
@@ -115,7 +117,10 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             return False
         if not stream.writing():
             self._waiting = 0
+            self.stalled_since = None
             return True
+        if self.stalled_since is None:
+            self.stalled_since = time.monotonic()
         if not self._watched and self._write is not None:
             self._watched = True
             self._write.add_done_callback(self._drained)
@@ -125,6 +130,7 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._watched = False
         if not write.cancelled() and write.exception() is None:
             self._waiting = 0
+            self.stalled_since = None
             self.connection.drained()
 
     def _send(self, data: bytes) -> None:
@@ -132,11 +138,10 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if stream is None or self._is_closed:
             return
         try:
-            if not stream.writing():
-                self._waiting = 0
             self._write = stream.write(data)
         except StreamClosedError:
             return
+        # Counted until the stream is found empty: never too little, so that the bound holds.
         self._waiting += len(data)
 
     def send_text(self, text: str) -> None:
@@ -147,11 +152,15 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """See `Transport.send_bytes`."""
         self._send(frame(2, data))
 
-    def send_batch(self, batch: Batch) -> None:
+    def send_batch(self, batch: Batch) -> bool:
         """See `Transport.send_batch`."""
-        if batch.frame is None:
-            batch.frame = frame(2, batch.data)
-        self._send(batch.frame)
+        if self._waiting >= BUFFER and not self.writable:
+            return False
+        data = batch.frame
+        if data is None:
+            data = batch.frame = frame(2, batch.data)
+        self._send(data)
+        return True
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """See `Transport.close`."""

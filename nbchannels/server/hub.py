@@ -36,8 +36,11 @@ class Connected(Protocol):
     client: Client
     heard: float
     beaten: float
-    stalled_since: float | None
     feeds: dict[str, Feed]
+
+    @property
+    def stalled_since(self) -> float | None:
+        """Since when it takes no more."""
 
     def tell(self, control: Control) -> None:
         """Send a control record."""
@@ -149,7 +152,7 @@ class Hub:
         for state in dirty:
             feeds = self._feeds.get(state)
             if feeds:
-                batches: dict[tuple[int, int], Batch] = {}
+                batches: dict[int, Batch] = {}
                 for feed in list(feeds):
                     feed.pump(batches)
 

@@ -43,7 +43,11 @@ export interface StreamMessage {
   readonly retried: boolean;
   /** Bytes of the whole record. */
   readonly size: number;
-  /** The decoded body (a map, or a `Frame`), decoded on first use. Throws `DecodeError`. */
+  /**
+   * The decoded body (a map, or a `Frame`), decoded on first use and shared by all listeners: do not change it. Throws `DecodeError`.
+   * What a map can hold beyond JSON stands in `protocol/values`; tell it apart with `isArrayValue`, `isFrame`, `isInstant`, `isCivil`
+   * (never with `instanceof`: another copy of this code may have decoded it). A raw body is `{ body: Uint8Array }`.
+   */
   content(): unknown;
 }
 

@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 const HEAD_LENGTH = 4;
 
 /**
- * Decode a body: a map, a `Frame`, or the bytes themselves where the codec is raw.
+ * Decode a body: a map, or a `Frame`; a raw body is `{ body: bytes }`, as in Python.
  * Arrays are views on `bytes`.
  *
  * @throws DecodeError
@@ -25,7 +25,7 @@ export function decodeBody(codec: Codec, bytes: Uint8Array): unknown {
   try {
     switch (codec) {
       case CODEC.raw:
-        return bytes;
+        return { body: bytes };
       case CODEC.json:
         return decodeJson(bytes);
       case CODEC.msgpack:

@@ -18,7 +18,7 @@ export interface RenderedView {
 }
 
 /** Draw what `specification` says into `el` until disposed of. */
-export function renderView(el: HTMLElement, specification: unknown, _options: RenderOptions): RenderedView {
+export const renderView: (el: HTMLElement, specification: unknown, options: RenderOptions) => RenderedView = (el, specification) => {
   adoptStyles(el);
   const view = new View(el, pageClient);
   view.show(specification);
@@ -27,4 +27,4 @@ export function renderView(el: HTMLElement, specification: unknown, _options: Re
     update: changed => view.show(changed),
     dispose: () => view.dispose()
   };
-}
+};

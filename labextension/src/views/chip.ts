@@ -64,7 +64,7 @@ export function describe(health: Health): Statement {
   if (gaps > 0) {
     tone = tone === 'good' ? 'warn' : tone;
     parts.push(`gaps ${formatCount(gaps)}`);
-    sentences.push(`Interrupted ${formatCount(gaps)} times${lost > 0 ? `, ${formatCount(lost)} messages are missing` : ''}; marked in the picture.`);
+    sentences.push(`Interrupted ${gaps === 1 ? 'once' : `${formatCount(gaps)} times`}${lost > 0 ? `: ${formatCount(lost)} messages are missing` : ''}.`);
   }
   if (health.silence !== null && connection.status === 'live') {
     sentences.push(`Last message ${formatDuration(health.silence)} ago.`);

@@ -37,7 +37,7 @@ export function readMessage(content: unknown, time: number, options: ReadOptions
     throw new UndrawableError('The message is not a map of fields.');
   }
   const fields: Fields = new Map(entries.map(([name, value]) => [name, classify(value)]));
-  const xName = pickX(fields, options.x);
+  const xName = pickX(fields, options.x) ?? (columns !== null && options.x === null ? indexOf(fields) : null);
   const isTable = columns !== null || hasArrays(fields, xName, options.y);
   const reading = isTable
     ? readRows(fields, xName, options, columns === null ? 'replace' : 'append')
@@ -69,6 +69,11 @@ function pickX(fields: Fields, wanted: Options['x']): string | null {
     return form !== undefined && form !== 'text' && form !== 'texts' && form !== 'other';
   });
   return usual ?? [...fields].find(([, value]) => value.form === 'time' || value.form === 'times')?.[0] ?? null;
+}
+
+/** The index of a pandas frame comes as a column. */
+function indexOf(fields: Fields): string | null {
+  return fields.get('index')?.form === 'numbers' ? 'index' : null;
 }
 
 function hasArrays(fields: Fields, xName: string | null, wanted: Options['y']): boolean {
@@ -129,7 +134,7 @@ function choose(fields: Fields, xName: string | null, options: ReadOptions, want
     if (value.form !== wanted) {
       undrawn.push([name, reason(value)]);
     } else if (options.y === null && options.x === null && X_FIELDS.includes(name)) {
-      undrawn.push([name, xName === null ? 'x' : `x is ${xName}`]);
+      undrawn.push([name, `x is ${xName ?? 'another'}`]);
     } else {
       drawn.push([name, value]);
     }

@@ -31,6 +31,8 @@ export class Plot {
   /** Called when the reader points at something (or no longer: null), and when the zoom has changed. */
   onPoint: (pointed: Pointed | null) => void = () => undefined;
   onZoom: () => void = () => undefined;
+  /** Called while something moves by itself: draw again. */
+  onMove: () => void = () => undefined;
 
   private chart: uPlot | null = null;
   private built = '';
@@ -181,7 +183,11 @@ export class Plot {
         if (series === undefined || !this.shown(name)) {
           continue;
         }
-        paintSeries(ctx, frame, series, {
+        const now = this.still() ? series : series.at(performance.now());
+        if (now !== series) {
+          this.onMove();
+        }
+        paintSeries(ctx, frame, now, {
           kind: options.line,
           colour: this.colour(name),
           dash: dashOf(model.names.indexOf(name)),
@@ -192,6 +198,11 @@ export class Plot {
       }
     }
     ctx.restore();
+  }
+
+  /** Whether the reader asked for less motion. */
+  private still(): boolean {
+    return typeof matchMedia === 'function' && matchMedia('(prefers-reduced-motion: reduce)').matches;
   }
 
   private frame(): Frame | null {

@@ -69,7 +69,7 @@ export class PlotView {
     this.plot = new Plot(this.figure, this.feed.model, options, this.theme);
     this.plot.hidden = this.remembered.hidden;
     this.plot.onPoint = pointed => this.point(pointed);
-    this.plot.onZoom = () => this.loop.request();
+    this.plot.onZoom = this.plot.onMove = () => this.loop.request();
     this.showOptions();
   }
 

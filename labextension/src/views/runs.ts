@@ -105,6 +105,7 @@ export class Model {
     this.pending = null;
     this.starts = [];
     this.onlyInitial = false;
+    this.messages = 0;
     this.changed();
   }
 
@@ -211,7 +212,7 @@ export class Model {
   private takeWhole(x: ArrayLike<number> | null, columns: Reading['columns']): void {
     this.pending = null;
     for (const { name, values } of columns) {
-      this.seriesOf(name).replace(x ?? counting(0, values.length), values);
+      this.seriesOf(name).replace(x ?? counting(0, values.length), values, performance.now());
     }
   }
 

@@ -2,6 +2,10 @@ import { Buckets } from './buckets';
 import type { Reading } from './fields';
 import { Ring } from './ring';
 
+/** How long replaced values take to move to their new place, in ms; values that change faster than this jump. */
+const PASSAGE = 320;
+const MOST_MOVING = 500;
+
 /** The points of one field in one run. */
 export class Series {
   readonly ring = new Ring();
@@ -9,9 +13,35 @@ export class Series {
   /** x never decreases, so that points can be found by x and joined into columns. */
   ascending = true;
 
-  replace(xs: ArrayLike<number>, ys: ArrayLike<number>): void {
-    this.ring.replace(xs, ys);
+  private before: Float64Array | null = null;
+  private replacedAt = -Infinity;
+
+  /** @param now - in ms, for the passage from the old values to the new */
+  replace(xs: ArrayLike<number>, ys: ArrayLike<number>, now = 0): void {
+    const { ring } = this;
+    const calm = now - this.replacedAt > PASSAGE && ring.length === ys.length && ys.length <= MOST_MOVING;
+    this.before = calm ? Float64Array.from({ length: ys.length }, (_, i) => ring.y(ring.start + i)) : null;
+    this.replacedAt = now;
+    ring.replace(xs, ys);
     this.ascending = isAscending(xs);
+  }
+
+  /** The series on its way from the values that were replaced to the new ones; itself when it has arrived. */
+  at(now: number): Series {
+    const { before, ring } = this;
+    const part = (now - this.replacedAt) / PASSAGE;
+    if (before === null || !(part >= 0 && part < 1) || before.length !== ring.length) {
+      this.before = null;
+      return this;
+    }
+    const eased = 1 - (1 - part) ** 3;
+    const between = new Series();
+    const indices = counting(ring.start, ring.length);
+    between.replace(
+      indices.map(i => ring.x(i)),
+      indices.map((i, place) => (before[place] as number) * (1 - eased) + ring.y(i) * eased)
+    );
+    return between;
   }
 
   /** Append points whose x ascends; those that come late are put in their place. */

@@ -16,7 +16,7 @@ export class View {
   private readonly root = element('div', 'nbchannels-view');
   private readonly message = element('div', 'nbc-failure');
   private specification: Specification | null = null;
-  private shown = '';
+  private shown: string | null = null;
   private attached = false;
   private content: PlotView | null = null;
   private settings: Disposer | null = null;

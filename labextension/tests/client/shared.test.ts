@@ -52,8 +52,8 @@ describe('pageClient', () => {
     config.textContent = '{"baseUrl": "/base/"}';
     document.body.append(config);
     document.cookie = '_xsrf=abc';
-    const fetched = vi.fn((_url: string, _options: { headers: unknown }) =>
-      Promise.resolve({ status: 200, type: 'basic', json: () => Promise.resolve({ ticket: 't1', expires: 30 }) }));
+    const answer = { status: 200, type: 'basic', json: () => Promise.resolve({ ticket: 't1', expires: 30 }) };
+    const fetched = vi.fn<(url: string, options: object) => Promise<typeof answer>>(() => Promise.resolve(answer));
     vi.stubGlobal('fetch', fetched);
     vi.stubGlobal('WebSocket', PageSocket);
     const { pageClient } = await import('../../src/client/shared');

@@ -1,0 +1,243 @@
+"""The extension of the Jupyter server: configuration, start and stop.
+
+``c.NbChannels.…`` in ``jupyter_server_config.py`` or ``jupyter_nbchannels_config.py``, or
+``--NbChannels.…`` on the command line.
+"""
+
+import os
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from tornado.ioloop import PeriodicCallback
+from traitlets import Bool, CFloat, CInt, Dict, TraitError, Unicode, validate
+
+from nbchannels.exceptions import InvalidChannelLayerError
+from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.server.host import Host, Limits
+from nbchannels.server.policy import Policy
+from nbchannels.server.routes import handlers
+
+__all__ = ["URL_VARIABLE", "NbChannels", "reachable_url"]
+
+#: Tells kernels where their server is. No secret stands in it.
+URL_VARIABLE = "NBCHANNELS_URL"
+MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
+#: Seconds between two looks at the kernels and connections, and at what has expired.
+TICK, SWEEP = 1.0, 30.0
+
+
+def reachable_url(serverapp: Any, public_url: str = "") -> str | None:
+    """Where a kernel on this machine reaches the server; ``None`` over a Unix socket.
+
+    Args:
+        serverapp: with its final port.
+        public_url: counts if it is given; for kernels elsewhere.
+    """
+    if public_url:
+        return public_url if public_url.endswith("/") else public_url + "/"
+    if serverapp.sock:
+        return None
+    ip = serverapp.ip
+    if ip in ("", "*", "0.0.0.0", "localhost"):
+        ip = "127.0.0.1"
+    elif ip == "::":
+        ip = "::1"
+    if ":" in ip:
+        ip = f"[{ip}]"
+    scheme = "https" if serverapp.certfile else "http"
+    return f"{scheme}://{ip}:{serverapp.port}{serverapp.base_url}"
+
+
+class NbChannels(ExtensionApp):
+    """Realtime channels for Jupyter."""
+
+    name = "nbchannels"
+    load_other_extensions = True
+    open_browser = False
+
+    channel_layers = Dict(
+        default_value={DEFAULT_CHANNEL_LAYER: {"BACKEND": MEMORY}},
+        help="""The channel layers by alias, as Django's CHANNEL_LAYERS:
+        {"default": {"BACKEND": dotted path, "CONFIG": {...}}}. "default" is what this server
+        hosts. Options of the memory layer that CONFIG does not name are the server's own: named
+        channels hold 10,000 messages for 24 hours, process-local ones 100 for 60 seconds.""",
+    ).tag(config=True)
+    history = CInt(10_000, help="Messages kept for each group.").tag(config=True)
+    history_bytes = CInt(16 * 2**20, help="Bytes kept for each group.").tag(config=True)
+    total_history_bytes = CInt(
+        256 * 2**20, help="Bytes kept for all groups; the idlest group's history shrinks first."
+    ).tag(config=True)
+
+    max_message = CInt(
+        Limits().message, help="Bytes of one encoded message, and of one HTTP body."
+    ).tag(config=True)
+    max_batch = CInt(Limits().batch, help="Messages in one HTTP body.").tag(config=True)
+    max_connections = CInt(
+        Limits().connections, help="Open WebSockets of pages, kernels and scripts."
+    ).tag(config=True)
+    max_connections_per_user = CInt(
+        Limits().connections_per_user, help="Open WebSockets of one user."
+    ).tag(config=True)
+    max_subscriptions = CInt(
+        Limits().subscriptions, help="Groups that one connection subscribes to."
+    ).tag(config=True)
+    window = CInt(
+        Limits().window, help="Messages sent to a subscriber before it must acknowledge."
+    ).tag(config=True)
+    window_bytes = CInt(
+        Limits().window_bytes, help="Bytes sent to a subscriber before it must acknowledge."
+    ).tag(config=True)
+    heartbeat = CFloat(
+        Limits().heartbeat, help="Seconds between two heartbeats to each connection."
+    ).tag(config=True)
+
+    rights = Dict(
+        help="""Rights by pattern of the name of a group or channel; the first match counts:
+        {"sensors.*": "read", "*": "read write"}. Names without a match have all rights. Jupyter's
+        authorizer is asked before (resource "nbchannels"; actions read, write, execute).""",
+    ).tag(config=True)
+    public_url = Unicode(
+        help="""The address of this Jupyter server, with its base, for kernels that do not run on
+        this machine. Empty: http://127.0.0.1:<port><base_url>. Over a Unix socket nothing is told
+        to kernels unless this is set.""",
+    ).tag(config=True)
+    counts_as_activity = Bool(
+        False,
+        help="""Whether open connections and requests keep an idle server from being culled
+        (ServerApp.shutdown_no_activity_timeout, JupyterHub's idle culler).""",
+    ).tag(config=True)
+
+    @validate(
+        "history",
+        "history_bytes",
+        "total_history_bytes",
+        "max_message",
+        "max_batch",
+        "max_connections",
+        "max_connections_per_user",
+        "max_subscriptions",
+        "window",
+        "window_bytes",
+        "heartbeat",
+    )
+    def _positive(self, proposal: Any) -> Any:
+        if proposal["value"] <= 0:
+            raise TraitError(
+                f"NbChannels.{proposal['trait'].name} is {proposal['value']!r}; "
+                "it must be a number above 0"
+            )
+        return proposal["value"]
+
+    host: Host | None = None
+    _timers: tuple[PeriodicCallback, ...] = ()
+
+    # Jupyter's hooks, in the order in which they are called.
+
+    def initialize_settings(self) -> None:
+        """Make the layer and the host, before there are routes."""
+        limits = Limits(
+            message=self.max_message,
+            batch=self.max_batch,
+            connections=self.max_connections,
+            connections_per_user=self.max_connections_per_user,
+            subscriptions=self.max_subscriptions,
+            window=self.window,
+            window_bytes=self.window_bytes,
+            heartbeat=self.heartbeat,
+        )
+        serverapp: Any = self.serverapp
+        self.host = Host(
+            self._hosted_layer(),
+            Policy(serverapp.authorizer, self.rights),
+            limits,
+            kernel_manager=serverapp.kernel_manager,
+            root_dir=serverapp.root_dir,
+            counts_as_activity=self.counts_as_activity,
+        )
+        self.host.when_kernel_gone(self.host.hub.revoke_kernel)
+        self.settings["nbchannels"] = self.host
+
+    def initialize_handlers(self) -> None:
+        """Add the routes."""
+        self.handlers.extend(handlers())
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """The loop runs and the port is final: tell it to the kernels to come, start the clocks."""
+        host = self._host()
+        host.url = reachable_url(serverapp, self.public_url)
+        if host.url is None:
+            os.environ.pop(URL_VARIABLE, None)
+            self.log.warning(
+                "nbchannels: this server listens on a Unix socket, which its kernels are not told "
+                "of; set c.NbChannels.public_url to an address that they reach"
+            )
+        else:
+            os.environ[URL_VARIABLE] = host.url
+        self._timers = (
+            PeriodicCallback(self._tick, TICK * 1000),
+            PeriodicCallback(host.layer.sweep, SWEEP * 1000),
+        )
+        for timer in self._timers:
+            timer.start()
+
+    async def stop_extension(self) -> None:
+        """The server stops: send the clients away; kernels to come are told nothing."""
+        for timer in self._timers:
+            timer.stop()
+        self._timers = ()
+        host, self.host = self.host, None
+        if host is None:
+            return
+        if host.url is not None and os.environ.get(URL_VARIABLE) == host.url:
+            del os.environ[URL_VARIABLE]
+        await host.close()
+        if channel_layers.backends.get(DEFAULT_CHANNEL_LAYER) is host.layer:
+            channel_layers.configure({})
+
+    def current_activity(self) -> Any:
+        """How many connections are open, if they count."""
+        if self.host is None or not self.counts_as_activity:
+            return None
+        return len(self.host.hub.connections) or None
+
+    # What they need.
+
+    def _host(self) -> Host:
+        if self.host is None:
+            raise RuntimeError("the extension is not initialized")
+        return self.host
+
+    def _hosted_layer(self) -> InMemoryChannelLayer:
+        configs: dict[str, dict[str, Any]] = {
+            alias: dict(config) for alias, config in self.channel_layers.items()
+        }
+        configs.setdefault(DEFAULT_CHANNEL_LAYER, {"BACKEND": MEMORY})
+        for config in configs.values():
+            if config.get("BACKEND") == MEMORY:
+                config["CONFIG"] = self._memory_options() | dict(config.get("CONFIG") or {})
+        channel_layers.configure(configs)
+        layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
+        if not isinstance(layer, InMemoryChannelLayer):
+            raise InvalidChannelLayerError(
+                f"c.NbChannels.channel_layers: {type(layer).__name__} cannot be the server's "
+                f"default layer in this version; use {MEMORY!r}"
+            )
+        channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
+        return layer
+
+    def _memory_options(self) -> dict[str, Any]:
+        return {
+            "capacity": 10_000,
+            "expiry": 86_400,
+            "channel_capacity": {"*!*": 100},
+            "channel_expiry": {"*!*": 60},
+            "history": self.history,
+            "history_bytes": self.history_bytes,
+            "total_history_bytes": self.total_history_bytes,
+        }
+
+    async def _tick(self) -> None:
+        host = self._host()
+        await host.sweep_kernels()
+        await host.hub.tick()

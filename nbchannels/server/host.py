@@ -1,0 +1,193 @@
+"""What the handlers share: one `Host` per server process, in ``settings["nbchannels"]``."""
+
+import importlib.metadata
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from nbchannels.encoding import MAX_MESSAGE
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.server.hub import Hub
+from nbchannels.server.policy import KernelUser, Policy
+from nbchannels.server.tickets import Tickets
+
+__all__ = ["Host", "Limits", "installed_version"]
+
+log = logging.getLogger("nbchannels")
+
+
+def installed_version() -> str:
+    """The version of nbchannels in this environment."""
+    try:
+        return importlib.metadata.version("nbchannels")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server, user, connection or request may ask for at most.
+
+    Attributes:
+        message: bytes of one encoded message, and of one HTTP body.
+        batch: messages in one HTTP body.
+        connections: open WebSockets of this server.
+        connections_per_user: of them by one user.
+        subscriptions: of one connection.
+        window: messages that a subscription holds unacknowledged.
+        window_bytes: of them together.
+        heartbeat: seconds between two heartbeats.
+    """
+
+    message: int = MAX_MESSAGE
+    batch: int = 10_000
+    connections: int = 10_000
+    connections_per_user: int = 1_000
+    subscriptions: int = 256
+    window: int = 512
+    window_bytes: int = 2**20
+    heartbeat: float = 20.0
+
+
+class Host:
+    """The state of the extension in one server process.
+
+    Args:
+        layer: the groups and channels that this server hosts.
+        policy: who may do what.
+        limits: what is held at most.
+        kernel_manager: Jupyter's; ``None`` knows no kernels.
+        root_dir: that notebook paths are told from.
+        counts_as_activity: whether clients and requests keep an idle server from being culled.
+
+    Attributes:
+        server_id: random, of this process; clients see by it that the server is a new one.
+        version: of nbchannels.
+        tickets: for pages.
+        hub: of the WebSocket connections.
+        started: when, in seconds since 1970.
+        url: where kernels reach this server; ``None`` if they cannot, or not yet.
+        reader: the thread that reads large HTTP bodies, one at a time: their memory is bounded.
+    """
+
+    def __init__(
+        self,
+        layer: InMemoryChannelLayer,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        *,
+        kernel_manager: Any = None,
+        root_dir: str = "",
+        counts_as_activity: bool = False,
+    ) -> None:
+        self.layer = layer
+        self.policy = policy or Policy()
+        self.limits = limits or Limits()
+        self.counts_as_activity = counts_as_activity
+        self.server_id = secrets.token_hex(16)
+        self.version = installed_version()
+        self.tickets = Tickets()
+        self.hub = Hub(layer, self.limits.heartbeat)
+        self.started = time.time()
+        self.url: str | None = None
+        self.reader = ThreadPoolExecutor(1, "nbchannels-reader")
+        self._kernels = kernel_manager
+        self._root_dir = root_dir
+        # Kernels that were asked for, until they are gone.
+        self._watched: set[str] = set()
+        self._on_kernel_gone: list[Callable[[str], Any]] = []
+
+    @property
+    def alias(self) -> str:
+        """The alias of the layer."""
+        return self.layer.alias
+
+    @property
+    def backend(self) -> str:
+        """One word for where the layer lives."""
+        return "memory"
+
+    # Kernels.
+
+    def is_kernel_alive(self, kernel_id: str) -> bool:
+        """Whether this server runs this kernel; one that restarts is alive."""
+        kernels = self._kernels
+        if kernels is None or kernel_id not in kernels:
+            return False
+        return getattr(kernels.get_kernel(kernel_id), "execution_state", "") != "dead"
+
+    def kernel_key(self, kernel_id: str) -> bytes | None:
+        """The connection key of a kernel that is alive; from now on the kernel is watched."""
+        if not self.is_kernel_alive(kernel_id):
+            return None
+        session = getattr(self._kernels.get_kernel(kernel_id), "session", None)
+        key = getattr(session, "key", None)
+        if not isinstance(key, bytes) or not key:
+            return None
+        self._watched.add(kernel_id)
+        return key
+
+    def kernel_path(self, kernel_id: str) -> str | None:
+        """The notebook of a kernel, below the server's root if it is there; ``None``: not known."""
+        if self._kernels is None or kernel_id not in self._kernels:
+            return None
+        # Jupyter tells a session's kernel its notebook by this variable, and updates it.
+        arguments = getattr(self._kernels.get_kernel(kernel_id), "_launch_args", None) or {}
+        path = (arguments.get("env") or {}).get("JPY_SESSION_NAME")
+        if not path or not self._root_dir:
+            return path or None
+        relative = os.path.relpath(path, self._root_dir)
+        return str(path) if relative.startswith(os.pardir) else relative
+
+    def kernel_user(self, kernel_id: str) -> KernelUser:
+        """Who a kernel is for the policy."""
+        return KernelUser(kernel_id)
+
+    def when_kernel_gone(self, callback: Callable[[str], Any]) -> None:
+        """Have ``callback`` called with the id of each watched kernel that is gone.
+
+        It may be a coroutine function.
+        """
+        self._on_kernel_gone.append(callback)
+
+    async def sweep_kernels(self) -> None:
+        """Tell of the kernels that are gone; to be called each second or so."""
+        for kernel_id in [k for k in self._watched if not self.is_kernel_alive(k)]:
+            self._watched.discard(kernel_id)
+            for callback in self._on_kernel_gone:
+                try:
+                    result = callback(kernel_id)
+                    if hasattr(result, "__await__"):
+                        await result
+                except Exception:
+                    log.exception("kernel %s is gone, and telling of it failed", kernel_id)
+
+    # The host as a whole.
+
+    async def status(self) -> dict[str, Any]:
+        """What ``GET api/status`` answers."""
+        statistics = await self.layer.statistics()
+        return {
+            "version": self.version,
+            "protocol": "nbchannels.v1",
+            "server": self.server_id,
+            "uptime": max(0.0, time.time() - self.started),
+            "layer": {"alias": self.alias, "backend": self.backend},
+            "counts": {
+                "groups": statistics["groups"],
+                "channels": statistics["channels"],
+                "connections": len(self.hub.connections),
+                "clients": len(self.hub.clients),
+            },
+        }
+
+    async def close(self) -> None:
+        """Send everyone away, and end the layer."""
+        self.hub.shut_down()
+        self.reader.shutdown(wait=False, cancel_futures=True)
+        await self.layer.close()

@@ -1,0 +1,6 @@
+"""Live views of groups: what one displays in a notebook."""
+
+from nbchannels.widgets.plot import LivePlot
+from nbchannels.widgets.view import LiveView
+
+__all__ = ["LivePlot", "LiveView"]

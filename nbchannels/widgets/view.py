@@ -1,0 +1,109 @@
+"""What all views share: the specification, its ways to a page, and settings that reach every page.
+
+A view's output carries its specification: in JupyterLab and Notebook 7 our MIME renderer draws it,
+also without a kernel; elsewhere, and inside boxes, the ipywidget does. The data never comes this
+way: the page reads the group from the server. A setting changed here travels as a message of the
+reserved group ``nbchannels.view.<id>``, so that it reaches every page that shows the view.
+"""
+
+import secrets
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from nbchannels.channel import Group
+from nbchannels.names import require_group_name
+from nbchannels.widgets.assets import loader
+
+__all__ = ["MIME_TYPE", "LiveView"]
+
+MIME_TYPE = "application/vnd.nbchannels.view.v1+json"
+
+
+class LiveView(anywidget.AnyWidget):
+    """A live picture of a group.
+
+    Args:
+        group: whose messages it shows; it need not exist yet.
+        options: see the subclass.
+
+    Raises:
+        InvalidName: the group's name is of bad form.
+        TraitError, TypeError: an option that there is not, or with a value it cannot have.
+    """
+
+    _esm = loader()
+
+    #: What it is drawn as, in the specification.
+    kind_of_view: ClassVar[str] = ""
+    #: The traits that are options of the specification.
+    options: ClassVar[tuple[str, ...]] = ()
+    #: Options that have another name in the specification.
+    wire_names: ClassVar[dict[str, str]] = {}
+
+    #: Everything a page needs to draw it.
+    specification = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, group: str | Group, /, **options: Any) -> None:
+        name = group.name if isinstance(group, Group) else require_group_name(group)
+        unknown = sorted(set(options) - set(self.options) - {"layout"})
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no option {unknown[0]!r}; "
+                f"its options are {', '.join(self.options)}"
+            )
+        self._group = name
+        self._view_id = secrets.token_hex(8)
+        self._ready = False
+        super().__init__(**options)
+        self._ready = True
+        self.specification = self._specify()
+        self.observe(self._changed, names=list(self.options))
+
+    @property
+    def group(self) -> Group:
+        """The group that it shows."""
+        return Group(self._group)
+
+    def _specify(self) -> dict[str, Any]:
+        """The specification, plain JSON."""
+        return {
+            "version": 1,
+            "id": self._view_id,
+            "group": self._group,
+            "kind": self.kind_of_view,
+            "options": {
+                self.wire_names.get(name, name): self._option(name) for name in self.options
+            },
+        }
+
+    def _option(self, name: str) -> Any:
+        """An option as the specification has it."""
+        return getattr(self, name)
+
+    def _changed(self, change: Any) -> None:
+        """A setting was changed: tell every page, and the output that is displayed next."""
+        self.specification = self._specify()
+        settings = Group(f"nbchannels.view.{self._view_id}")
+        name = change["name"]
+        setting = {self.wire_names.get(name, name): self._option(name)}
+        settings.send({"options": setting}, wait=False)
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What Jupyter stores and displays: the specification first, the ipywidget beside it."""
+        # anywidget gives data and metadata, ipywidgets only data, and None where there is no view.
+        found: Any = super()._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
+        data, metadata = found if isinstance(found, tuple) else (found or {}, {})
+        data = dict(data) | {MIME_TYPE: self.specification, "text/plain": repr(self)}
+        return data, dict(metadata)
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{name}={getattr(self, name)!r}"
+            for name in self.options
+            if getattr(self, name) != self.traits()[name].default_value
+        ]
+        return f"{type(self).__name__}({', '.join([repr(self._group), *shown])})"
