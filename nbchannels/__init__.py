@@ -15,15 +15,32 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbchannels.bridge import async_to_sync as async_to_sync
     from nbchannels.channel import Channel as Channel
     from nbchannels.channel import Group as Group
+    from nbchannels.exceptions import ChannelClosed as ChannelClosed
+    from nbchannels.exceptions import ChannelFull as ChannelFull
+    from nbchannels.exceptions import ChannelsError as ChannelsError
+    from nbchannels.exceptions import DeliveryUnknown as DeliveryUnknown
+    from nbchannels.exceptions import EncodingError as EncodingError
+    from nbchannels.exceptions import InvalidChannelLayerError as InvalidChannelLayerError
+    from nbchannels.exceptions import InvalidMessage as InvalidMessage
+    from nbchannels.exceptions import InvalidName as InvalidName
+    from nbchannels.exceptions import LayerUnavailable as LayerUnavailable
+    from nbchannels.exceptions import MessageTooLarge as MessageTooLarge
+    from nbchannels.exceptions import PermissionDenied as PermissionDenied
+    from nbchannels.exceptions import SendTimeout as SendTimeout
+    from nbchannels.exceptions import ServerNotFound as ServerNotFound
+    from nbchannels.exceptions import WouldDeadlock as WouldDeadlock
     from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER as DEFAULT_CHANNEL_LAYER
     from nbchannels.layers.manager import channel_layers as channel_layers
     from nbchannels.layers.manager import get_channel_layer as get_channel_layer
     from nbchannels.message import Message as Message
     from nbchannels.receipt import Receipt as Receipt
+    from nbchannels.widgets.plot import LivePlot as LivePlot
 
 _EXPORTS = {
+    "nbchannels.bridge": ("async_to_sync",),
     "nbchannels.channel": ("Channel", "Group"),
     "nbchannels.exceptions": (
         "ChannelClosed",
@@ -44,6 +61,7 @@ _EXPORTS = {
     "nbchannels.layers.manager": ("DEFAULT_CHANNEL_LAYER", "channel_layers", "get_channel_layer"),
     "nbchannels.message": ("Message",),
     "nbchannels.receipt": ("Receipt",),
+    "nbchannels.widgets.plot": ("LivePlot",),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -79,13 +97,9 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 def load_ipython_extension(ipython: Any) -> None:
     """``%load_ext nbchannels``."""
-    from nbchannels.magics.extension import load
-
-    load(ipython)
+    importlib.import_module("nbchannels.magics.extension").load(ipython)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """``%unload_ext nbchannels``."""
-    from nbchannels.magics.extension import unload
-
-    unload(ipython)
+    importlib.import_module("nbchannels.magics.extension").unload(ipython)

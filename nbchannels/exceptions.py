@@ -23,6 +23,7 @@
 Attributes come first and the sentence is built from them: the value, the limit, the remedy.
 """
 
+import reprlib
 from typing import Any
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "ServerNotFound",
     "WouldDeadlock",
     "from_wire",
+    "shown",
 ]
 
 
@@ -60,9 +62,7 @@ class ChannelsError(Exception):
 
     def to_wire(self) -> dict[str, Any]:
         """The error as it travels in ``rejected``, ``error`` and REST answers."""
-        details = {
-            k: v for k, v in vars(self).items() if isinstance(v, (str, int, float, type(None)))
-        }
+        details = {k: v for k, v in vars(self).items() if isinstance(v, (str, int, float))}
         return {"code": self.code, "message": str(self), "temporary": self.temporary} | details
 
 
@@ -129,7 +129,8 @@ class ChannelFull(ChannelsError):
         super().__init__(
             message
             or f"channel {channel!r} is full: {capacity} messages wait, capacity {capacity}; "
-            "receive faster, or raise its capacity with channel_capacity={...}"
+            "receive faster, or raise its capacity with "
+            f"channel_capacity={{{channel!r}: {max(2 * capacity, 100)}}}"
         )
 
 
@@ -213,21 +214,13 @@ class RemoteProtocolError(ProtocolError):
         self.reason = reason
         self.close_code = close_code
 
-
-class _Refused(ChannelsError):
-    """An error of the server that has no class of its own here."""
-
-    def __init__(self, message: str, code: str, temporary: bool) -> None:
-        super().__init__(message)
-        self.code = code
-        self.temporary = temporary
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, str(self), self.close_code), vars(self)
 
 
 _BY_CODE: dict[str, type[ChannelsError]] = {
     "bad_name": InvalidName,
     "bad_message": InvalidMessage,
-    "too_large": MessageTooLarge,
-    "full": ChannelFull,
     "closed": ChannelClosed,
     "unavailable": LayerUnavailable,
     "forbidden": PermissionDenied,
@@ -235,16 +228,54 @@ _BY_CODE: dict[str, type[ChannelsError]] = {
 
 
 def from_wire(error: dict[str, Any]) -> ChannelsError:
-    """The exception that an ``error`` record of the server stands for."""
+    """The exception that an ``error`` record of the server stands for; it never raises itself.
+
+    ``code``, ``message`` and ``temporary`` are as the server said them. An error that has no class
+    of its own here is a plain `ChannelsError`.
+    """
     code, message = str(error.get("code", "internal")), str(error.get("message", ""))
+    found: ChannelsError
     if code == "full":
-        return ChannelFull(
-            message, channel=str(error.get("channel", "")), capacity=int(error.get("capacity", 0))
-        )
-    if code == "too_large":
-        return MessageTooLarge(
-            message, size=int(error.get("size", 0)), limit=int(error.get("limit", 0))
-        )
-    if code in _BY_CODE:
-        return _BY_CODE[code](message)
-    return _Refused(message, code, bool(error.get("temporary", False)))
+        channel = str(error.get("channel", ""))
+        found = ChannelFull(message, channel=channel, capacity=_count(error.get("capacity")))
+    elif code == "too_large":
+        size, limit = _count(error.get("size")), _count(error.get("limit"))
+        found = MessageTooLarge(message, size=size, limit=limit)
+    elif code == "bad_message" and isinstance(error.get("path"), str):
+        found = EncodingError(message, error["path"])
+    else:
+        found = _BY_CODE.get(code, ChannelsError)(message)
+    if found.code != code:
+        found.code = code
+    temporary = error.get("temporary", found.temporary)
+    if isinstance(temporary, bool) and temporary != found.temporary:
+        found.temporary = temporary
+    return found
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def shown(value: Any) -> str:
+    """A value for a sentence: its type and the beginning of its repr, on one line."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    try:
+        text = " ".join(_BRIEF.repr(value).split())
+    except Exception:  # a repr that raises must not hide the error that is being told
+        return f"{_article(name)} {name}"
+    return f"{_article(name)} {name}: {text if len(text) <= 60 else f'{text[:57]}...'}"
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1].lower() in "aeiou" else "a"
+
+
+# The repr of a list of ten million values is never made.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxdict, _BRIEF.maxother = 3, 8, 60
+_BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxset = _BRIEF.maxfrozenset = 10
+_BRIEF.maxdeque = _BRIEF.maxarray = 10
+_BRIEF.maxstring, _BRIEF.maxlong = 60, 60

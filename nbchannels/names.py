@@ -6,11 +6,12 @@ with something before it: ``prefix!local`` is process-local, received by the pro
 """
 
 import difflib
+import functools
 import re
 import secrets
 from collections.abc import Iterable
 
-from nbchannels.exceptions import InvalidName
+from nbchannels.exceptions import InvalidName, shown
 
 __all__ = [
     "MAX_NAME_LENGTH",
@@ -32,6 +33,7 @@ RESERVED_PREFIX = "nbchannels."
 
 _GROUP = re.compile(r"[A-Za-z0-9\-_.]+", re.ASCII)
 _CHANNEL = re.compile(r"[A-Za-z0-9\-_.]+(![A-Za-z0-9\-_.]*)?", re.ASCII)
+_WRONG = re.compile(r"[^A-Za-z0-9\-_.]+", re.ASCII)
 
 
 def is_valid_group_name(name: object) -> bool:
@@ -67,19 +69,35 @@ def require_channel_name(name: object) -> str:
 
 
 def _invalid(kind: str, name: object) -> InvalidName:
+    may_be_local = kind == "channel"
     rule = (
         f"a {kind} name is a str of 1 to {MAX_NAME_LENGTH - 1} ASCII letters, digits, '-', '_', '.'"
+        + (" and, not at its beginning, one '!'" if may_be_local else "")
     )
     if not isinstance(name, str):
-        return InvalidName(f"{kind} name {name!r} is a {type(name).__name__}; {rule}")
+        return InvalidName(f"the {kind} name is {shown(name)}; {rule}: try {kind!r}")
+    suggestion = _repaired(kind, name)
     if not name:
-        return InvalidName(f"the {kind} name is empty; {rule}")
-    shown = repr(name if len(name) <= 120 else name[:117] + "...")
+        return InvalidName(f"the {kind} name is empty; {rule}: try {suggestion!r}")
+    text = repr(name if len(name) <= 120 else name[:117] + "...")
     if len(name) >= MAX_NAME_LENGTH:
-        return InvalidName(f"{kind} name {shown} has {len(name)} characters; {rule}")
-    wrong = next((c for c in name if not _GROUP.fullmatch(c)), "")
-    suggestion = re.sub(r"[^A-Za-z0-9\-_.]+", "-", name).strip("-") or kind
-    return InvalidName(f"{kind} name {shown} has {wrong!r}; {rule}: try {suggestion!r}")
+        return InvalidName(
+            f"{kind} name {text} has {len(name):,} characters; {rule}: try {suggestion!r}"
+        )
+    wrong = next((c for c in name if _WRONG.match(c) and not (may_be_local and c == "!")), None)
+    if wrong is None:  # only the '!' can be what is wrong
+        what = "'!' at its beginning" if name[0] == "!" else f"{name.count('!')} times '!'"
+    else:
+        what = repr(wrong)
+    return InvalidName(f"{kind} name {text} has {what}; {rule}: try {suggestion!r}")
+
+
+def _repaired(kind: str, name: str) -> str:
+    """A name of good form that is like ``name``."""
+    head, mark, tail = name.partition("!") if kind == "channel" else (name, "", "")
+    head, tail = (_WRONG.sub("-", part[:MAX_NAME_LENGTH]).strip("-") for part in (head, tail))
+    found = (f"{head}{mark}{tail}" if head else tail)[: MAX_NAME_LENGTH - 1]
+    return found or kind
 
 
 def is_process_local(name: str) -> bool:
@@ -93,11 +111,29 @@ def non_local_name(name: str) -> str:
 
 
 def new_channel_name(prefix: str = "specific") -> str:
-    """A new process-local channel name; its randomness is ``secrets``, never ``random``."""
-    return require_channel_name(f"{prefix}.{secrets.token_hex(8)}!{secrets.token_hex(8)}")
+    """A new process-local channel name; its randomness is ``secrets``, never ``random``.
+
+    Raises:
+        InvalidName: ``prefix`` is no name, or too long for one with 34 characters behind it.
+    """
+    if not is_valid_group_name(prefix):
+        raise _invalid("prefix", prefix)
+    name = f"{prefix}.{secrets.token_hex(8)}!{secrets.token_hex(8)}"
+    if len(name) >= MAX_NAME_LENGTH:
+        room = MAX_NAME_LENGTH - 1 - len(name) + len(prefix)
+        raise InvalidName(
+            f"prefix {prefix!r} of a channel has {len(prefix)} characters, the limit is {room}: "
+            f"try {prefix[:room]!r}"
+        )
+    return name
 
 
 def near_match(name: str, known: Iterable[str]) -> str | None:
     """The known name that a mistyped ``name`` probably meant."""
+    return _near_match(name, tuple(known))
+
+
+@functools.lru_cache(maxsize=64)  # whoever sends to no one does so in a loop
+def _near_match(name: str, known: tuple[str, ...]) -> str | None:
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return found[0] if found and found[0] != name else None

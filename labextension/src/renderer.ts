@@ -1,7 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
-import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import { configure, pageClient } from './client/shared';
@@ -10,6 +9,8 @@ import { View } from './views/view';
 
 /** Before the renderer of ipywidgets (-10), which needs a kernel and a trusted notebook; ours needs neither. */
 const RANK = -20;
+
+type Message = Parameters<Widget['processMessage']>[0];
 
 /** An output with a live view. JupyterLab renders it before it is in the page, and again when it has changed. */
 class RenderedView extends Widget implements IRenderMime.IRenderer {

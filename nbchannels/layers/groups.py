@@ -53,7 +53,9 @@ class LogCursor(Cursor):
         lock: the layer's.
     """
 
-    def __init__(self, state: GroupState, anchor: Anchor, lock: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, state: GroupState, anchor: Anchor, lock: AbstractContextManager[object]
+    ) -> None:
         self.group = state.name
         self.state = state
         self.anchor = anchor

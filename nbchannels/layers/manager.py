@@ -156,7 +156,7 @@ class ChannelLayerManager:
             layer: BaseChannelLayer = backend(**options)
         except (ChannelsError, ImportError):
             raise
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise InvalidChannelLayerError(
                 f"channel layer {alias!r}: {backend.__name__} does not take its CONFIG: {error}"
             ) from error
@@ -195,7 +195,10 @@ class ChannelLayerManager:
 
     @staticmethod
     def _check_options(alias: str, backend: Any, options: Mapping[str, Any]) -> None:
-        parameters = inspect.signature(backend).parameters.values()
+        try:
+            parameters = inspect.signature(backend).parameters.values()
+        except (TypeError, ValueError):  # a class that does not tell
+            return
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
             return
         known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]

@@ -124,6 +124,12 @@ class Publisher:
         """Entries that wait to be written, calls among them."""
         return len(self._queue)
 
+    def outstanding(self) -> list[Outgoing]:
+        """Everything without an answer, in the order in which it was asked for."""
+        unanswered = [o for target in self._targets.values() for o in target.pending]
+        unanswered.sort(key=_sequence_of)
+        return unanswered
+
     # --- What the user does ---
 
     def publish(
@@ -218,12 +224,11 @@ class Publisher:
         for target in self._held:
             target.held_until = None
         self._held.clear()
-        unanswered = [o for target in self._targets.values() for o in target.pending]
+        unanswered = self.outstanding()
         for outgoing in unanswered:
             if outgoing.due:
                 outgoing.uncertain = True
                 outgoing.due = 0
-        unanswered.sort(key=_sequence_of)
         self._queue = deque(unanswered)
 
     def deadline(self) -> float | None:

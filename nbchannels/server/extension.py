@@ -136,6 +136,10 @@ class NbChannels(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Make the layer and the host, before there are routes."""
+        if not self._linked:  # Jupyter would go on with the defaults, without the rights, too
+            raise RuntimeError(
+                "not loaded: the configuration of NbChannels has an error, see above"
+            )
         limits = Limits(
             message=self.max_message,
             batch=self.max_batch,
@@ -164,7 +168,9 @@ class NbChannels(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """The loop runs and the port is final: tell it to the kernels to come, start the clocks."""
-        host = self._host()
+        host = self.host
+        if host is None:  # it could not be loaded, and the log has said why
+            return
         host.url = reachable_url(serverapp, self.public_url)
         if host.url is None:
             os.environ.pop(URL_VARIABLE, None)
@@ -203,11 +209,6 @@ class NbChannels(ExtensionApp):
 
     # What they need.
 
-    def _host(self) -> Host:
-        if self.host is None:
-            raise RuntimeError("the extension is not initialized")
-        return self.host
-
     def _hosted_layer(self) -> InMemoryChannelLayer:
         configs: dict[str, dict[str, Any]] = {
             alias: dict(config) for alias, config in self.channel_layers.items()
@@ -238,6 +239,6 @@ class NbChannels(ExtensionApp):
         }
 
     async def _tick(self) -> None:
-        host = self._host()
-        await host.sweep_kernels()
-        await host.hub.tick()
+        if self.host is not None:
+            await self.host.sweep_kernels()
+            await self.host.hub.tick()

@@ -138,11 +138,13 @@ class Host:
             return None
         # Jupyter tells a session's kernel its notebook by this variable, and updates it.
         arguments = getattr(self._kernels.get_kernel(kernel_id), "_launch_args", None) or {}
-        path = (arguments.get("env") or {}).get("JPY_SESSION_NAME")
+        path = str((arguments.get("env") or {}).get("JPY_SESSION_NAME") or "")
         if not path or not self._root_dir:
             return path or None
         relative = os.path.relpath(path, self._root_dir)
-        return str(path) if relative.startswith(os.pardir) else relative
+        if relative == os.curdir:  # a session without a name
+            return None
+        return path if relative.startswith(os.pardir) else relative
 
     def kernel_user(self, kernel_id: str) -> KernelUser:
         """Who a kernel is for the policy."""

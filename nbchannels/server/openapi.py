@@ -3,6 +3,7 @@
 Each address and method of the route table has its `Operation` here; a test compares both ways.
 """
 
+import sys
 from typing import Any, NamedTuple
 
 from nbchannels.names import MAX_NAME_LENGTH
@@ -235,7 +236,7 @@ def _schemas(limits: Limits) -> Schema:
             "anyOf": [
                 {"type": ["null", "boolean", "string"]},
                 {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
-                {"type": "number", "minimum": -1.7e308, "maximum": 1.7e308},
+                {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max},
                 _list(_ref("Value")),
                 message,
             ]

@@ -83,6 +83,6 @@ def _array(value: Any, depth: int) -> Any:
     if math.prod(shape) > MOST_ELEMENTS:
         kind = str(getattr(value, "dtype", value.format if hasattr(value, "format") else ""))
         return {"array": kind, "shape": shape, "bytes": value.nbytes}
-    if getattr(getattr(value, "dtype", None), "kind", "") in "Mm":
+    if getattr(getattr(value, "dtype", None), "kind", None) in ("M", "m"):
         value = value.astype(str)
     return _plain(value.tolist(), depth + 1)

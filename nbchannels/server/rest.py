@@ -206,7 +206,7 @@ class IngestHandler(ApiHandler):
         return {
             "receipts": [receipt.to_wire() for receipt in receipts],
             "count": len(receipts),
-            "text": f"{len(receipts):,} messages sent; the last: {last!r}",
+            "text": f"{len(receipts):,} sent; the last: {last!r}",
         }
 
 

@@ -24,6 +24,5 @@ def loader(folder: Path = STATIC) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise MissingAsset(
-            f"{path.name} is not built; in the clone run: make setup "
-            "(an installed wheel has it)"
+            f"{path.name} is not built; in the clone run: make setup (an installed wheel has it)"
         ) from error

@@ -41,7 +41,7 @@ def window_of(value: Any) -> dict[str, float | int] | None:
     if value is None:
         return None
     if isinstance(value, dict) and len(value) == 1:
-        (unit, number), = value.items()
+        ((unit, number),) = value.items()
         if unit in ("seconds", "points") and isinstance(number, (int, float)) and number > 0:
             return {unit: number}
     if isinstance(value, datetime.timedelta):

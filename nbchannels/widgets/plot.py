@@ -65,7 +65,9 @@ class LivePlot(LiveView):
     title = traitlets.Unicode(None, allow_none=True)
     x_label = traitlets.Unicode(None, allow_none=True)
     y_label = traitlets.Unicode(None, allow_none=True)
-    y_range = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=None, allow_none=True)
+    y_range = traitlets.Tuple(
+        traitlets.Float(), traitlets.Float(), default_value=None, allow_none=True
+    )
     height = traitlets.Int(300, min=80, max=4000)
     paused = traitlets.Bool(False)
 

@@ -55,9 +55,8 @@ class LiveView(anywidget.AnyWidget):
             )
         self._group = name
         self._view_id = secrets.token_hex(8)
-        self._ready = False
+        self._changes: dict[str, Any] = {}
         super().__init__(**options)
-        self._ready = True
         self.specification = self._specify()
         self.observe(self._changed, names=list(self.options))
 
@@ -87,8 +86,9 @@ class LiveView(anywidget.AnyWidget):
         self.specification = self._specify()
         settings = Group(f"nbchannels.view.{self._view_id}")
         name = change["name"]
-        setting = {self.wire_names.get(name, name): self._option(name)}
-        settings.send({"options": setting}, wait=False)
+        # All changes so far: a page that comes later reads only the newest message.
+        self._changes[self.wire_names.get(name, name)] = self._option(name)
+        settings.send({"options": self._changes}, wait=False)
 
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None, **kwargs: Any

@@ -69,7 +69,7 @@ def host(jp_serverapp) -> Host:
 
 @pytest.fixture
 def call(jp_serverapp, http_server_client, jp_auth_header, jp_base_url) -> Call:
-    """``await call("POST", "api/groups/index", {"value": 1})``."""
+    """``await call("POST", "api/groups/index", {"value": 1})``; ``/api/me`` is Jupyter's."""
 
     async def fetch(
         verb: str, path: str, body: Any = None, *, login: bool = True, **headers: str
@@ -79,8 +79,9 @@ def call(jp_serverapp, http_server_client, jp_auth_header, jp_base_url) -> Call:
             sent |= jp_auth_header
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
+        base = jp_base_url if path.startswith("/") else f"{jp_base_url}nbchannels/"
         response = await http_server_client.fetch(
-            f"{jp_base_url}nbchannels/{path}",
+            base + path.removeprefix("/"),
             method=verb,
             headers=sent,
             body=body if body is not None else (b"" if verb in ("POST", "PUT", "PATCH") else None),
