@@ -268,6 +268,9 @@ class Connection:
             max_message_size=64 * 2**20,
             compression_options=None,
         )
+        if socket.protocol is not None:
+            # Tornado's HTTP client leaves it off, and small answers would wait 40 ms for others.
+            socket.protocol.set_nodelay(True)
         return socket
 
     def _refuse(self, error: Exception) -> bool:
@@ -338,8 +341,10 @@ class Connection:
             if data is not None:
                 await socket.write_message(data, binary=isinstance(data, bytes))
                 continue
+            # Not wait_for: of Python 3.11 it swallows a cancellation that meets the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), TICK)
+                async with asyncio.timeout(TICK):
+                    await self._news.wait()
 
     def _news_if_needed(self) -> None:
         if self._news is not None:

@@ -107,12 +107,8 @@ class ClientSession:
         self._said_hello = False
         self._urgent: deque[str] = deque()
         self._calls: set[int] = set()
+        self._receipts: dict[tuple[Any, Any, Any], dict[str, Any]] = {}
         self._last_call = 0
-
-    @property
-    def groups(self) -> dict[str, GroupState]:
-        """The subscriptions by group."""
-        return self.subscriber.groups
 
     # --- The connection ---
 
@@ -262,7 +258,7 @@ class ClientSession:
 
     def _hello(self) -> None:
         """Tell everything; subscriptions that have no room in one control record follow it."""
-        groups = [*self.groups.values()]
+        groups = [*self.subscriber.groups.values()]
         hello, told = self.introduction.hello(state.request() for state in groups)
         self._say(hello)
         self._said_hello = True
@@ -342,16 +338,20 @@ class ClientSession:
         self._say(Alive())
 
     def _on_accepted(self, control: Accepted, events: list[Event], now: float) -> None:
-        receipts = {(r.get("kind"), r.get("name"), r.get("sequence")): r for r in control.receipts}
+        receipts = self._receipts  # a receipt may come before the acceptance that it belongs to
+        for receipt in control.receipts:
+            receipts[receipt.get("kind"), receipt.get("name"), receipt.get("sequence")] = receipt
         for kind, name, upto in control.targets:
             for outgoing in self.publisher.accept(kind, name, upto):
-                receipt = receipts.get((kind, name, outgoing.sequence)) if receipts else None
-                events.append(Event("accepted", outgoing, None, None, receipt))
+                found = receipts.pop((kind, name, outgoing.sequence), None) if receipts else None
+                events.append(Event("accepted", outgoing, None, None, found))
+        if not self.publisher.unacknowledged:
+            receipts.clear()
 
     def _on_rejected(self, control: Rejected, events: list[Event], now: float) -> None:
-        retry = None
-        if control.error.get("temporary"):
-            retry = _RETRY if control.retry is None else control.retry
+        retry = _RETRY if control.retry is None else control.retry
+        if not control.error.get("temporary"):
+            retry = None
         outgoing = self.publisher.reject(control.kind, control.name, control.sequence, retry, now)
         if outgoing is not None:
             events.append(Event("rejected", outgoing, control, None, control.error))

@@ -29,6 +29,9 @@ BODY_TYPES = {
     "application/octet-stream": "codec 0",
 }
 
+#: Opening brackets in one JSON body: each becomes an object, 64 bytes for one byte of text.
+MOST_BRACKETS = 500_000
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _FORM = re.compile(r"[^\s={}\[\]\"'&]+=[^{}\[\]\"]*")
 
@@ -108,6 +111,14 @@ def _plain_msgpack(body: bytes, limit: int) -> Encoded:
 
 
 def _read_json(body: bytes, kind: str, url: str, limit: int, batch: int) -> Batch:
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > MOST_BRACKETS:
+        raise MessageTooLarge(
+            f"the body has {brackets:,} opening brackets, the limit is {MOST_BRACKETS:,}; send it "
+            "in parts, or tables as columns",
+            size=len(body),
+            limit=limit,
+        )
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

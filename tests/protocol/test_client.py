@@ -220,3 +220,13 @@ def test_channels_and_memberships_are_announced_again(session: ClientSession) ->
     (hello,) = taken(session)
     assert hello["channels"] == ["specific.a!b"]
     assert hello["memberships"] == [["index", "specific.a!b"]]
+
+
+def test_a_receipt_may_come_before_its_acceptance(session: ClientSession) -> None:
+    for _ in range(2):
+        session.publish("group", "index", 1, b"{}", receipt=True)
+    taken(session)
+    receipts = [{"kind": "group", "name": "index", "sequence": n, "offset": n} for n in (1, 2)]
+    assert receive(session, Accepted([], receipts[:1])) == []
+    events = session.receive(encode_control(Accepted([("group", "index", 2)], receipts[1:])), 0.0)
+    assert [event.detail["offset"] for event in events] == [1, 2]

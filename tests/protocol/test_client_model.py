@@ -305,7 +305,7 @@ class ClientMachine(RuleBasedStateMachine):
                 self.open[outgoing.sequence] = outgoing
                 if mode == "log":
                     self.write(1)
-        elif what == "subscribe" and group not in self.session.groups:
+        elif what == "subscribe" and group not in self.session.subscriber.groups:
             self.session.subscribe(group, mode=mode, since=since)
             self.streams[group] = Stream()
         elif what in ("unsubscribe", "again"):

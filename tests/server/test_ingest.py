@@ -183,6 +183,11 @@ class TestSizes:
             read(body, limit=99)
         assert (caught.value.size, caught.value.limit) == (100, 99)
 
+    def test_so_many_brackets_at_most(self):
+        assert read('{"a":[' + "{}," * 499_997 + "{}]}").messages[0].codec == JSON
+        with pytest.raises(MessageTooLarge, match="the body has 500,001 opening brackets"):
+            read('{"a":[' + "{}," * 499_998 + "{}]}")
+
     def test_the_size_is_checked_before_anything_is_read(self):
         with pytest.raises(MessageTooLarge):
             read(b"\xff" * 101, limit=100)
