@@ -47,6 +47,11 @@ def _tell(receipt: Receipt) -> Receipt:
     return receipt
 
 
+def expect(kind: Kind, name: str) -> None:
+    """Somebody is about to listen, a view that was just made: that nobody does yet is no news."""
+    _told.add((kind, name))
+
+
 class _Target:
     """What a channel and a group have in common: a name on a layer, and sending to it."""
 

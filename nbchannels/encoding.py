@@ -9,7 +9,9 @@ The layout is in ``docs/wire-protocol.md``; ``tests/vectors/v1/bodies.json`` has
 import dataclasses
 import datetime
 import enum
+import inspect
 import math
+import numbers
 import pathlib
 import struct
 import uuid
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from nbchannels.arrays import Array, Frame, recognise
-from nbchannels.exceptions import EncodingError, InvalidMessage, MessageTooLarge
+from nbchannels.exceptions import EncodingError, InvalidMessage, MessageTooLarge, shown
 
 __all__ = ["ARROW", "JSON", "MAX_MESSAGE", "MSGPACK", "RAW", "Encoded", "encode", "shown"]
 
@@ -35,8 +37,10 @@ _EXACT = 2**53  # integers that a JavaScript number holds exactly
 EXT_ARRAY, EXT_FRAME, EXT_CIVIL = 1, 2, 3
 _SHORT = 64  # longer lists are looked at as a whole first
 _ATOMS = {str, bool, type(None)}
+_PLAIN = {bool, float, bytes, type(None)}  # msgpack takes them as they are
 #: The zero of times without zone.
 EPOCH = datetime.datetime(1970, 1, 1)
+_MICROSECOND = datetime.timedelta(microseconds=1)
 #: The length of the msgpack head, in front of it.
 HEAD = struct.Struct("<I")
 
@@ -61,33 +65,38 @@ def encode(message: Any, limit: int = MAX_MESSAGE) -> Encoded:
         EncodingError: a value has no encoding; ``path`` and the sentence say which.
         MessageTooLarge: the encoded message is larger than ``limit``.
     """
-    if isinstance(message, dict):
-        if not isinstance(message, Frame) and _is_json(message):
-            try:
-                body = msgspec.json.encode(message)
-            except UnicodeEncodeError:
-                _walk(message, "msg", 0, [])  # finds the text and says where it stands
-                raise
-            if len(body) > limit:
-                raise MessageTooLarge(size=len(body), limit=limit)
-            return Encoded(JSON, body)
-        content = message
-    else:
+    content = message
+    if not isinstance(message, dict):
         content = recognise(message, "msg")
         if not isinstance(content, Frame):
+            remedy = "dict(...)" if isinstance(message, Mapping) else "a dict like {'value': ...}"
             raise InvalidMessage(
-                f"a message is a dict, not {shown(message)}; "
-                "send a dict such as {'value': ...}, or a DataFrame"
+                f"a message is a dict or a table, not {shown(message)}; send {remedy}"
             )
+    elif type(message) is not dict and not isinstance(message, Frame):
+        content = dict(message)
+    if type(content) is dict and _is_json(content):
+        try:
+            body = _to_json(content)
+        except UnicodeEncodeError:
+            _walk(content, "msg", 0, [])  # finds the text and says where it stands
+            raise  # pragma: no cover - it always does
+        if len(body) > limit:
+            raise MessageTooLarge(size=len(body), limit=limit)
+        return Encoded(JSON, body)
     return Encoded(MSGPACK, _encode_msgpack(content, limit))
+
+
+_to_json = msgspec.json.Encoder().encode
 
 
 def _is_json(message: dict[str, Any]) -> bool:
     """Whether JSON says this message exactly; no error is raised here."""
+    isfinite = math.isfinite
     stack: list[tuple[Any, int]] = [(message, 0)]
     while stack:
         container, depth = stack.pop()
-        if depth > MAX_DEPTH:
+        if depth >= MAX_DEPTH and container:
             return False
         if type(container) is dict:
             for key in container:
@@ -101,7 +110,11 @@ def _is_json(message: dict[str, Any]) -> bool:
             if kinds <= _ATOMS:
                 continue
             if kinds == {float}:
-                if math.isfinite(math.fsum(values)) if len(values) < 1000 else _all_finite(values):
+                if _all_finite(values):
+                    continue
+                return False
+            if kinds == {int}:
+                if -_EXACT <= min(values) and max(values) <= _EXACT:
                     continue
                 return False
         for value in values:
@@ -112,7 +125,7 @@ def _is_json(message: dict[str, Any]) -> bool:
                 if not -_EXACT <= value <= _EXACT:
                     return False
             elif kind is float:
-                if not math.isfinite(value):
+                if not isfinite(value):
                     return False
             elif kind is dict or kind is list or kind is tuple:
                 stack.append((value, depth + 1))
@@ -122,7 +135,8 @@ def _is_json(message: dict[str, Any]) -> bool:
 
 
 def _all_finite(values: Any) -> bool:
-    return all(map(math.isfinite, values))
+    total = sum(values)  # infinite or NaN if one of them is; the other way round not always
+    return math.isfinite(total) or all(map(math.isfinite, values))
 
 
 class _Placed:
@@ -152,10 +166,7 @@ def _encode_msgpack(content: Any, limit: int) -> bytes:
         for item in placed:
             item.offset = offset
             offset += padded(len(item.array.data))
-        try:
-            head = _ENCODER.encode(tree)
-        except UnicodeEncodeError as error:
-            raise EncodingError(f"a text in the message is no valid unicode: {error}") from error
+        head = _ENCODER.encode(tree)
         if padded(HEAD.size + len(head)) == base or not placed:
             break
         base = padded(HEAD.size + len(head))
@@ -195,10 +206,6 @@ class _Table:
         self.columns = columns
 
 
-def _civil(kind: str, number: int) -> msgspec.msgpack.Ext:
-    return msgspec.msgpack.Ext(EXT_CIVIL, _ENCODER.encode([kind, number]))
-
-
 def _walk(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
     """The value with everything in a form that msgspec writes as the wire wants it.
 
@@ -207,11 +214,12 @@ def _walk(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
     """
     if depth > MAX_DEPTH:
         raise EncodingError(
-            f"{path[:200]} is nested deeper than {MAX_DEPTH}; is it a dict that contains itself?",
+            f"{path[:80]}... is nested deeper than {MAX_DEPTH}; does it contain itself? "
+            "if not, send it flatter, or as json.dumps(...)",
             path,
         )
     kind = type(value)
-    if value is None or kind is bool or kind is float or kind is bytes:
+    if kind in _PLAIN:
         return value
     if kind is str:
         return _text(value, path)
@@ -225,13 +233,30 @@ def _walk(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
     if isinstance(value, Mapping):
         return _mapping(value, path, depth, placed)
     if isinstance(value, (list, tuple)):
-        if len(value) > _SHORT and set(map(type, value)) <= {float, bool, type(None)}:
-            return value
-        return [_walk(item, f"{path}[{i}]", depth + 1, placed) for i, item in enumerate(value)]
-    known = recognise(value, path)
-    if known is not NotImplemented:
-        return _walk(known, path, depth + 1, placed)
-    return _scalar(value, path, depth, placed)
+        return _list(value, path, depth, placed)
+    try:
+        known = recognise(value, path)
+        if known is NotImplemented:
+            return _scalar(value, path, depth, placed)
+    except OverflowError as error:
+        raise EncodingError(
+            f"{path} is {shown(value)}, which is out of range: {error}; send str(...)", path
+        ) from error
+    # An object array of no dimension may hold itself.
+    return _walk(known, path, depth + isinstance(known, kind), placed)
+
+
+def _list(value: Any, path: str, depth: int, placed: list[_Placed]) -> list[Any]:
+    if len(value) > _SHORT:
+        kinds = set(map(type, value))
+        if kinds <= _PLAIN:
+            return list(value)
+        if kinds == {int} and -(2**63) <= min(value) and max(value) < 2**64:
+            return list(value)
+    return [
+        item if type(item) in _PLAIN else _walk(item, f"{path}[{i}]", depth + 1, placed)
+        for i, item in enumerate(value)
+    ]
 
 
 def _text(value: str, path: str) -> str:
@@ -239,33 +264,40 @@ def _text(value: str, path: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise EncodingError(f"{path} is no valid unicode text: {error}", path) from error
+            raise EncodingError(
+                f"{path} is no valid unicode text: {value[error.start]!r} at {error.start} is half "
+                f"a character; send {path}.encode('utf-8', 'replace').decode()",
+                path,
+            ) from error
     return value
 
 
 def _integer(value: int, path: str) -> int:
     if not -(2**63) <= value < 2**64:
-        bits = value.bit_length()
         raise EncodingError(
-            f"{path} is an integer of {bits} bits, the limit is 64; send str({path})", path
+            f"{path} is an integer of {value.bit_length() + (value < 0)} bits, the limit is 64; "
+            f"send str({path})",
+            path,
         )
     return value
 
 
 def _table(value: Frame, path: str, depth: int, placed: list[_Placed]) -> _Table:
-    names = [str(name) for name in value]
-    columns = [_walk(value[n], f"{path}[{n!r}]", depth + 1, placed) for n in value]
+    columns = _mapping(value, path, depth, placed)
     lengths = {}
-    for name, column in zip(names, columns, strict=True):
+    for name, column in columns.items():
         if isinstance(column, _Placed) and len(column.array.shape) == 1:
             lengths[name] = column.array.shape[0]
-        elif isinstance(column, (list, tuple)):
+        elif isinstance(column, list):
             lengths[name] = len(column)
         else:
-            raise EncodingError(f"{path}[{name!r}] is no column: a column is one-dimensional", path)
+            raise EncodingError(
+                f"{path}[{name!r}] is no column: a column is an array or a list of one dimension",
+                path,
+            )
     if len(set(lengths.values())) > 1:
         raise EncodingError(f"{path} is a table of columns of different lengths: {lengths}", path)
-    return _Table(names, columns)
+    return _Table(list(columns), list(columns.values()))
 
 
 def _mapping(
@@ -273,41 +305,40 @@ def _mapping(
 ) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, item in value.items():
-        if not isinstance(key, str):
-            raise EncodingError(
-                f"{path} has the key {key!r} of type {type(key).__name__}; "
-                f"keys are str: use {str(key)!r}",
-                path,
-            )
-        tree[_text(str(key), f"{path}[{key!r}]")] = _walk(
-            item, f"{path}[{key!r}]", depth + 1, placed
-        )
+        if type(key) is not str:
+            key = _key(key, path)
+        if type(item) in _PLAIN:
+            tree[_text(key, path)] = item
+        else:
+            place = f"{path}[{key!r}]" if len(key) <= 60 else f"{path}[{key[:57]!r}...]"
+            tree[_text(key, place)] = _walk(item, place, depth + 1, placed)
     return tree
 
 
+def _key(key: Any, path: str) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)  # an enum's own __str__ says its name
+    raise EncodingError(
+        f"{path} has the key {key!r} of type {type(key).__name__}; keys are str: use {str(key)!r}",
+        path,
+    )
+
+
 def _scalar(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
-    microsecond = datetime.timedelta(microseconds=1)
     match value:
-        case datetime.datetime():
-            if value.tzinfo is not None:
-                return value.astimezone(datetime.UTC)  # msgspec writes it as a timestamp
-            return _civil("datetime", (value - EPOCH) // microsecond)
-        case datetime.date():
-            return _civil("date", (value - EPOCH.date()).days)
-        case datetime.time():
-            clock = datetime.datetime.combine(EPOCH, value.replace(tzinfo=None))
-            return _civil("time", (clock - EPOCH) // microsecond)
-        case datetime.timedelta():
-            return _civil("timedelta", value // microsecond)
+        case datetime.datetime() if value.tzinfo is not None:
+            return value.astimezone(datetime.UTC)  # msgspec writes it as a timestamp
+        case datetime.date() | datetime.time() | datetime.timedelta():
+            return _time(value, path)
         case enum.Enum():
-            return _walk(value.value, path, depth + 1, placed)
+            return _walk(value.value, path, depth, placed)
         case int():
-            return _integer(int(value), path)
+            return _integer(int.__int__(value), path)
         case float():
-            return float(value)
+            return float.__float__(value)
         case str():
-            return _text(str(value), path)
-        case bytearray() | memoryview():
+            return _text(str.__str__(value), path)
+        case bytes() | bytearray():
             return bytes(value)
         case uuid.UUID() | pathlib.PurePath():
             return _text(str(value), path)
@@ -317,12 +348,30 @@ def _scalar(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
     raise EncodingError(f"{path} is {shown(value)}, which does not travel; {_remedy(value)}", path)
 
 
-def shown(value: Any) -> str:
-    """A value for a sentence: its type and the beginning of its repr."""
-    name = type(value).__name__
-    text = repr(value)
-    text = text if len(text) <= 60 else f"{text[:57]}..."
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}: {text}"
+def _time(value: Any, path: str) -> msgspec.msgpack.Ext:
+    match value:
+        case datetime.datetime():
+            kind, number = "datetime", (value - EPOCH) // _MICROSECOND
+        case datetime.date():
+            kind, number = "date", (value - EPOCH.date()).days
+        case datetime.time():
+            if value.tzinfo is not None:
+                raise EncodingError(
+                    f"{path} is a time of day with a zone, which does not travel; "
+                    "send a datetime, or .replace(tzinfo=None)",
+                    path,
+                )
+            clock = datetime.datetime.combine(EPOCH, value)
+            kind, number = "time", (clock - EPOCH) // _MICROSECOND
+        case _:
+            kind, number = "timedelta", value // _MICROSECOND
+    if not -(2**63) <= number < 2**63:
+        raise EncodingError(
+            f"{path} is {shown(value)}, the limit is 2**63 microseconds (292,271 years); "
+            "send .total_seconds()",
+            path,
+        )
+    return msgspec.msgpack.Ext(EXT_CIVIL, _ENCODER.encode([kind, number]))
 
 
 def _remedy(value: Any) -> str:
@@ -330,8 +379,14 @@ def _remedy(value: Any) -> str:
         return "send a list: sorted(...)"
     if isinstance(value, complex):
         return "send its .real and .imag"
+    if isinstance(value, numbers.Number):
+        return "send float(...), or str(...)"
+    if inspect.isawaitable(value):
+        return "did you mean to await it?"
     if callable(value):
         return "did you mean to call it?"
+    if hasattr(value, "collect"):
+        return "send its .collect()"
     if hasattr(value, "__iter__"):
         return "send a list: list(...)"
     return "send its values as a dict, or str(...)"

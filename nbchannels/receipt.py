@@ -11,7 +11,7 @@ __all__ = ["Meaning", "Receipt"]
 Meaning = Literal["memory", "primary", "replicas"]
 
 _MEANING = {
-    "memory": "in the server's memory",
+    "memory": "in memory",
     "primary": "on the Redis primary",
     "replicas": "on the Redis replicas",
 }
@@ -70,7 +70,7 @@ class Receipt:
             parts.append(f"offset {self.offset}")
         if self.dropped:
             parts.append(f"DROPPED by {_count(self.dropped, 'full member', 'full members')}")
-        parts.append(_MEANING[self.meaning])
+        parts.append(_MEANING.get(self.meaning, self.meaning))
         if self.duplicate:
             parts.append("a repetition, not sent twice")
         sentence = f"<sent {', '.join(parts)}>"

@@ -60,13 +60,14 @@ class Connection:
         status: for people; see ``detail`` for the sentence.
         detail: what happened last.
         found: the server; ``None`` before the first send.
+        version: of nbchannels here.
     """
 
     def __init__(
         self, find: Callable[[], Found], version: str, handle: Callable[[Event], None]
     ) -> None:
         self._find = find
-        self._version = version
+        self.version = version
         self._handle = handle
         self.status: Status = "idle"
         self.detail = "not used yet"
@@ -102,7 +103,7 @@ class Connection:
             self._error = None
             self.session = ClientSession(
                 "kernel" if found.kernel else "script",
-                self._version,
+                self.version,
                 secrets.token_hex(16),
                 identity=found.kernel,
                 label=found.label,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
-from nbchannels.channel import Group
+from nbchannels.channel import Group, expect
 from nbchannels.names import require_group_name
 from nbchannels.widgets.assets import loader
 
@@ -56,6 +56,8 @@ class LiveView(anywidget.AnyWidget):
         self._group = name
         self._view_id = secrets.token_hex(8)
         self._changes: dict[str, Any] = {}
+        expect("group", name)
+        expect("group", f"nbchannels.view.{self._view_id}")
         super().__init__(**options)
         self.specification = self._specify()
         self.observe(self._changed, names=list(self.options))

@@ -1,0 +1,115 @@
+"""What ``%channels`` tells: the connection, and what goes on in the server's layer."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from nbchannels.bridge import bridge
+from nbchannels.kernel import diagnoses
+from nbchannels.kernel.discovery import connect_to
+from nbchannels.kernel.layer import KernelChannelLayer
+from nbchannels.layers.manager import channel_layers, get_channel_layer
+
+__all__ = ["connect", "known_names", "log", "report", "top"]
+
+
+def connect(url: str | None = None, token: str | None = None) -> str:
+    """Begin to connect, to the server found or to the one given; the sentence says to which.
+
+    Raises:
+        ServerNotFound: the sentence says what to run, and where.
+    """
+    if url is not None:
+        connect_to(url, token)
+        layer = channel_layers.set("default", KernelChannelLayer())
+        if isinstance(layer, KernelChannelLayer):
+            layer.connection.close()
+    layer = get_channel_layer()
+    if isinstance(layer, KernelChannelLayer):
+        layer.connection.start()
+        return layer.connection.detail
+    return f"the default layer is {type(layer).__name__}"
+
+
+def known_names(timeout: float) -> dict[str, list[str]]:
+    """Names of groups and channels, for completion.
+
+    Raises:
+        TimeoutError: the server did not answer in time.
+    """
+    layer = get_channel_layer()
+    if isinstance(layer, KernelChannelLayer) and layer.connection.status != "open":
+        return {}
+    return bridge.run(layer.names(), timeout)
+
+
+def report() -> str:
+    """The state of things in a few lines."""
+    layer = get_channel_layer()
+    lines = list(_connection(layer))
+    statistics = bridge.run(layer.statistics(), 5)
+    lines.append(
+        f"{_count(statistics['groups'], 'group')}, {_count(statistics['channels'], 'channel')}; "
+        f"{_count(statistics['group_sent'] + statistics['sent'], 'message')} sent, "
+        f"{statistics['dropped']} dropped, {statistics['expired']} expired; "
+        f"history {statistics['history_bytes'] / 2**20:.1f} MiB"
+    )
+    lines += _groups(layer, 10)
+    return "\n".join(lines)
+
+
+def top(count: int = 30) -> str:
+    """The groups, newest first."""
+    layer = get_channel_layer()
+    return "\n".join(_groups(layer, count)) or "no groups yet"
+
+
+def log(count: int = 50) -> str:
+    """The newest entries of the log, oldest first."""
+    return (
+        "\n".join(
+            f"{time.strftime('%H:%M:%S', time.localtime(moment))} {sentence}"
+            for moment, sentence in diagnoses.entries(count)
+        )
+        or "nothing happened yet"
+    )
+
+
+def _connection(layer: Any) -> Iterator[str]:
+    if not isinstance(layer, KernelChannelLayer):
+        yield f"layer {layer.alias!r}: {type(layer).__name__} in this process"
+        return
+    connection = layer.connection
+    connection.start()
+    statistics = bridge.run(layer.statistics(), 5)  # waits for the connection
+    assert statistics is not None
+    session = connection.session
+    waiting = session.publisher.unacknowledged
+    yield (
+        f"● {connection.detail}; reconnected {connection.reconnects} times, "
+        f"{waiting} messages not acknowledged yet"
+    )
+    welcome = session.welcome
+    if welcome is not None and welcome.version != connection.version:
+        yield (
+            f"! the server has nbchannels {welcome.version}, this kernel "
+            f"{connection.version}: install the same version in both, and restart"
+        )
+
+
+def _groups(layer: Any, count: int) -> list[str]:
+    names = bridge.run(layer.names(), 5)["groups"][:count]
+    lines = []
+    for name in names:
+        if name.startswith("nbchannels."):
+            continue
+        facts = bridge.run(layer.group_statistics(name), 5)
+        lines.append(
+            f"  {name:<24} {_count(facts['subscribers'], 'subscriber'):>14} "
+            f"{_count(facts['members'], 'member'):>10} {_count(facts['messages'], 'message'):>16}"
+        )
+    return lines
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

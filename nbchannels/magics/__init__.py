@@ -1,0 +1,1 @@
+"""What ``%load_ext nbchannels`` adds to a notebook."""

@@ -1,0 +1,119 @@
+"""``%channels``, ``%send``, ``%group_send``, ``%watch``: arguments in, library calls out."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
+
+from nbchannels.channel import Channel, Group
+from nbchannels.exceptions import ChannelsError
+from nbchannels.kernel import status
+from nbchannels.receipt import Receipt
+from nbchannels.widgets.plot import LivePlot
+
+__all__ = ["ChannelsMagics"]
+
+T = TypeVar("T")
+
+_CHANNELS = """%channels                     the connection, and what goes on
+%channels log                 what happened
+%channels top                 the groups with their numbers
+%channels connect URL [TOKEN] another server"""
+_VIEWS = {"plot": LivePlot}
+
+
+@magics_class
+class ChannelsMagics(Magics):
+    """The line magics of nbchannels."""
+
+    @line_magic
+    def channels(self, line: str) -> None:
+        """The connection to the server, and what goes on.
+
+        ::
+
+            %channels                     the connection, and what goes on
+            %channels log                 what happened
+            %channels top                 the groups with their numbers
+            %channels connect URL [TOKEN] another server
+        """
+        match line.split():
+            case []:
+                text = _told(status.report)
+            case ["log"]:
+                text = status.log()
+            case ["top"]:
+                text = _told(status.top)
+            case ["connect", url]:
+                text = _told(status.connect, url)
+            case ["connect", url, token]:
+                text = _told(status.connect, url, token)
+            case _:
+                raise UsageError(f"%channels {line!r} is not known; there are\n{_CHANNELS}")
+        print(text)
+
+    @line_magic
+    def send(self, line: str) -> Receipt:
+        """Send a message to a channel: one receiver gets it.
+
+        ::
+
+            %send work {"job": 1}
+        """
+        name, content = self._name_and_content(line, '%send work {"job": 1}')
+        return _told(lambda: Channel(name).send(content))
+
+    @line_magic
+    def group_send(self, line: str) -> Receipt:
+        """Send a message to a group: everyone who listens gets it.
+
+        ::
+
+            %group_send index {"y": 1.5}
+        """
+        name, content = self._name_and_content(line, '%group_send index {"y": 1.5}')
+        return _told(lambda: Group(name).send(content))
+
+    @magic_arguments()
+    @argument("group", help="the name of the group")
+    @argument("--as", dest="kind", default="plot", help="how to show it: plot")
+    @argument("--window", default=None, help="the last so many of x: '5 min', or of points: 500")
+    @line_magic
+    def watch(self, line: str) -> None:
+        """Show a live view of a group.
+
+        ::
+
+            %watch sensors
+            %watch sensors --as plot --window 5min
+        """
+        if not line.strip():
+            raise UsageError("which group? %watch sensors")
+        options = parse_argstring(self.watch, line)
+        view = _VIEWS.get(options.kind)
+        if view is None:
+            raise UsageError(
+                f"there is no view {options.kind!r}; there is {', '.join(_VIEWS)}: "
+                f"%watch {options.group} --as plot"
+            )
+        window = int(options.window) if (options.window or "").isdigit() else options.window
+        display(_told(lambda: view(options.group, window=window)))
+
+    def _name_and_content(self, line: str, example: str) -> tuple[str, Any]:
+        """The name, and the value of the expression behind it."""
+        name, _, expression = line.strip().partition(" ")
+        if not name or not expression.strip():
+            raise UsageError(f"a name and a message, please: {example}")
+        assert self.shell is not None
+        return name, self.shell.ev(expression)
+
+
+def _told(call: Callable[..., T], *arguments: Any) -> T:
+    """Call, with an error of ours as a sentence instead of a traceback."""
+    try:
+        return call(*arguments)
+    except ChannelsError as error:
+        raise UsageError(f"{type(error).__name__}: {error}") from error
