@@ -14,9 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError
 from tornado.simple_httpclient import HTTPTimeoutError
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import WebSocketClientConnection
 
 from nbchannels.bridge import bridge
 from nbchannels.encoding import Encoded
@@ -31,6 +31,8 @@ from nbchannels.exceptions import (
 from nbchannels.kernel import diagnoses
 from nbchannels.kernel.backoff import Backoff
 from nbchannels.kernel.discovery import Found
+from nbchannels.kernel.questions import Questions
+from nbchannels.kernel.sockets import open_socket
 from nbchannels.protocol.client import ClientSession, Outgoing
 from nbchannels.protocol.events import Event
 from nbchannels.receipt import Receipt
@@ -40,8 +42,8 @@ __all__ = ["Connection", "Status"]
 
 #: Messages and bytes that wait for acknowledgement at most; then `publish` waits for room.
 MOST_WAITING, MOST_WAITING_BYTES = 1000, 8 * 2**20
-#: Seconds to open the WebSocket, and to wait for an answer to a call.
-CONNECT_TIMEOUT, CALL_TIMEOUT = 5.0, 10.0
+#: Seconds to wait for an answer to a call.
+CALL_TIMEOUT = 10.0
 #: Seconds between two looks at the session's clock.
 TICK = 0.25
 
@@ -83,7 +85,7 @@ class Connection:
         self._news: asyncio.Event | None = None
         self._opened: asyncio.Event | None = None
         self._wanted = False
-        self._calls: dict[int, _Call] = {}
+        self._questions = Questions()
 
     # Beginning and end.
 
@@ -108,7 +110,7 @@ class Connection:
                 identity=found.kernel,
                 label=found.label,
             )
-            self._calls = {}
+            self._questions = Questions()
             self.status, self.detail = "connecting", f"connecting to {found.url}"
             self._news, self._opened = asyncio.Event(), asyncio.Event()
             self._task = bridge.start(self._run(found))
@@ -213,13 +215,16 @@ class Connection:
                     assert self._opened is not None
                     await self._opened.wait()
                     self._raise_error()
-                    waiting = _Call()
+                    question = None
                     with self.lock:
-                        if self.session.state != "OPEN":
-                            continue
-                        self._calls[self.session.call(method, arguments)] = waiting
+                        if self.session.state == "OPEN":
+                            number = self.session.call(method, arguments)
+                            question = self._questions.ask(number)
+                    if question is None:  # it closes just now
+                        await asyncio.sleep(0.01)
+                        continue
                     self.wake()
-                    return await waiting.future, waiting.entries
+                    return await question.future, question.entries
             except TimeoutError:
                 raise LayerUnavailable(
                     f"no answer to {method!r} within {CALL_TIMEOUT:g} s: {self.detail}"
@@ -236,7 +241,7 @@ class Connection:
         try:
             while True:
                 try:
-                    self._socket = await self._connect(found)
+                    self._socket = await open_socket(found)
                 except (OSError, HTTPClientError, HTTPTimeoutError, TimeoutError) as error:
                     if self._refuse(error):
                         return
@@ -253,26 +258,7 @@ class Connection:
             socket = self._socket
             if socket is not None:
                 socket.close(1000)
-            self._fail_calls()
-
-    async def _connect(self, found: Found) -> WebSocketClientConnection:
-        request = HTTPRequest(
-            found.socket_url,
-            headers={"Authorization": f"token {found.token}"} if found.token else {},
-            connect_timeout=CONNECT_TIMEOUT,
-            request_timeout=CONNECT_TIMEOUT,
-            **found.tls,
-        )
-        socket = await websocket_connect(
-            request,
-            subprotocols=["nbchannels.v1"],
-            max_message_size=64 * 2**20,
-            compression_options=None,
-        )
-        if socket.protocol is not None:
-            # Tornado's HTTP client leaves it off, and small answers would wait 40 ms for others.
-            socket.protocol.set_nodelay(True)
-        return socket
+            self._questions.fail(self._error or LayerUnavailable(self.detail))
 
     def _refuse(self, error: Exception) -> bool:
         """A connection that did not come about; whether there is no use in trying again."""
@@ -386,7 +372,7 @@ class Connection:
                 case "welcomed":
                     self._welcomed()
                 case "result" | "error" | "entry":
-                    self._answer(event)
+                    self._questions.answer(event)
                 case "goaway":
                     diagnoses.note(f"the server goes away: {event.control.reason}")
                 case "close":
@@ -400,39 +386,6 @@ class Connection:
         self.status, self.detail = "open", f"connected to {self.found.url}"
         diagnoses.note(self.detail)
         self._opened.set()
-
-    def _answer(self, event: Event) -> None:
-        if event.name == "entry":
-            assert event.record is not None
-            waiting = self._calls.get(event.record.id)
-            if waiting is not None:
-                waiting.entries.append(event.record)
-            return
-        control = event.control
-        if control.id is None:
-            diagnoses.note(f"the server says: {control.error.get('message')}")
-            return
-        waiting = self._calls.pop(control.id, None)
-        if waiting is None or waiting.future.done():
-            return
-        if event.name == "result":
-            waiting.future.set_result(control.value)
-        else:
-            waiting.future.set_exception(from_wire(control.error))
-
-    def _fail_calls(self) -> None:
-        for waiting in self._calls.values():
-            if not waiting.future.done():
-                waiting.future.set_exception(self._error or LayerUnavailable(self.detail))
-        self._calls.clear()
-
-
-class _Call:
-    """A question on its way."""
-
-    def __init__(self) -> None:
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.entries: list[Any] = []
 
 
 def _fail(future: Future[Receipt] | None, error: ChannelsError) -> None:
