@@ -5,22 +5,27 @@ a `MessagesMissing` warning says how many, where, and why.
 """
 
 import asyncio
+import contextlib
+import contextvars
 import inspect
+import sys
 import threading
 import time
 import traceback
 import warnings
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from nbchannels.bridge import bridge, user_bridge
+from nbchannels.exceptions import EncodingError, shown
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Anchor, Cursor, Item, Missing, Start
 from nbchannels.message import Message
 from nbchannels.pending import note_unseen
-from nbchannels.protocol.events import Last, Position
+from nbchannels.protocol.events import Last, Position, Record
 
-__all__ = ["MessagesMissing", "Subscription", "history", "listen", "messages"]
+__all__ = ["Listener", "MessagesMissing", "Stream", "Subscription", "history", "listen", "messages"]
 
 _WHY = {
     "trimmed": "they were no longer in the group's history",
@@ -34,133 +39,276 @@ class MessagesMissing(UserWarning):
     """Messages of a group will not come; the sentence says how many and why."""
 
 
-class _Translator:
-    """Items of a cursor → messages; and warnings for what is missing."""
+class _Reader:
+    """A cursor's items as messages, and sentences about what is missing between them.
 
-    def __init__(self, layer: BaseChannelLayer, cursor: Cursor) -> None:
-        self.layer = layer
-        self.group = cursor.group
-        self._explain(cursor.anchor)
+    Args:
+        layer: of the group.
+        group: its name.
+        wake: called from any thread when there may be something to take.
+    """
 
-    def message(self, item: Item) -> Message | None:
-        if isinstance(item, Missing):
-            count = item.last - item.first + 1
-            self._warn(f"{count} messages ({item.first} to {item.last})", item.reason)
+    def __init__(self, layer: BaseChannelLayer, group: str, wake: Callable[[], None]) -> None:
+        self.group = group
+        self._layer = layer
+        self._wake = wake
+        self._cursor: Cursor | None = None
+        self._closed = False
+        self._items: deque[Item] = deque()
+
+    def _attach(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._items.append(cursor.anchor)  # it may have a story to tell
+        cursor.on_change = self._wake
+        if self._closed:
+            cursor.close()
+
+    def _take(self) -> Message | str | None:
+        """The next message, or what is missing before it; ``None`` if there is nothing now.
+
+        Raises:
+            ChannelsError: the subscription has ended.
+            EncodingError: a message cannot be read; the next call goes on behind it.
+        """
+        if self._closed or self._cursor is None:
             return None
-        if isinstance(item, Anchor):
-            self._explain(item)
-            return None
-        content = self.layer.decode(item)
-        return Message(
-            content, None, self.layer, group=self.group, offset=item.sequence, time=item.time
-        )
+        if not self._items:
+            try:
+                self._items.extend(self._cursor.take())
+            except Exception:
+                self.close()
+                raise
+        while self._items:
+            item = self._items.popleft()
+            if isinstance(item, Record):
+                return _message(self._layer, self.group, item)
+            story = _story(self.group, item)
+            if story is not None:
+                return story
+        return None
 
-    def _explain(self, anchor: Anchor) -> None:
-        if not anchor.recovered and not anchor.cleared and anchor.reason is not None:
-            lost = "messages" if anchor.lost is None else f"{anchor.lost} messages"
-            self._warn(lost, anchor.reason)
+    def close(self) -> None:
+        """End the subscription, and the iteration. Idempotent, from any thread."""
+        self._closed = True
+        if self._cursor is not None:
+            self._cursor.close()
+        self._wake()
 
-    def _warn(self, what: str, reason: str) -> None:
-        sentence = f"group {self.group!r}: {what} may be missing here: {_WHY[reason]}"
-        warnings.warn(sentence, MessagesMissing, stacklevel=4)
+    def __del__(self) -> None:
+        # Whoever collects garbage may hold the layer's lock: the cursor is closed elsewhere.
+        cursor = getattr(self, "_cursor", None)
+        if cursor is not None and not self._closed and not sys.is_finalizing():
+            with contextlib.suppress(RuntimeError):
+                bridge.call(cursor.close)
 
 
-def listen(
-    layer: BaseChannelLayer, group: str, since: Start, timeout: float | None
-) -> Iterator[Message]:
-    """Messages as they come, on any thread but the connection's own.
+def _message(layer: BaseChannelLayer, group: str, record: Record) -> Message:
+    try:
+        content = layer.decode(record)
+    except EncodingError as error:
+        raise EncodingError(
+            f"group {group!r}, offset {record.sequence}: {error}", error.path
+        ) from error
+    return Message(content, None, layer, group=group, offset=record.sequence, time=record.time)
+
+
+def _story(group: str, item: Anchor | Missing) -> str | None:
+    """What is missing at this place, in a sentence."""
+    if isinstance(item, Missing):
+        count = item.last - item.first + 1
+        what = f"{_counted(count)} missing here (offset {item.first} to {item.last})"
+    elif item.recovered or item.cleared or item.reason is None:
+        return None
+    elif item.lost is not None:
+        what = f"{_counted(item.lost)} missing here"
+    else:
+        what = "messages may be missing here"
+    return f"group {group!r}: {what}: {_WHY.get(item.reason or '', item.reason)}"
+
+
+def _counted(count: int) -> str:
+    return "1 message is" if count == 1 else f"{count:,} messages are"
+
+
+def _require_start(since: Any) -> Start:
+    if since in ("now", "earliest") or isinstance(since, (Last, Position)):
+        return since  # type: ignore[no-any-return]
+    raise ValueError(
+        f"since is {shown(since)}; it takes 'now', 'earliest', Last(n), "
+        "or a Position such as cursor.position"
+    )
+
+
+class Listener(_Reader, Iterator[Message]):
+    """Messages as they come, for a ``for`` loop; made by `listen`, subscribed from then on.
 
     Args:
         layer: of the group.
         group: its name.
         since: where to begin.
         timeout: ends when nothing has come for so many seconds; ``None`` waits for ever.
+        tell: takes the sentences about what is missing; without, they are warnings.
     """
-    news = threading.Event()
-    cursor = bridge.run(layer.subscribe(group, since))
-    cursor.on_change = news.set
-    translator = _Translator(layer, cursor)
-    try:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            news.clear()
-            items = cursor.take()
-            for item in items:
-                message = translator.message(item)
-                if message is not None:
-                    yield message
-            if items:
-                deadline = None if timeout is None else time.monotonic() + timeout
-                continue
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            news.wait(left)
-    finally:
-        cursor.close()
+
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        group: str,
+        since: Start = "now",
+        timeout: float | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        self._news = threading.Event()
+        self._timeout = timeout
+        self._tell = tell
+        super().__init__(layer, group, self._news.set)
+        self._attach(bridge.run(layer.subscribe(group, _require_start(since))))
+
+    def __iter__(self) -> "Listener":
+        return self
+
+    def __next__(self) -> Message:
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        while not self._closed:
+            self._news.clear()
+            found = self._take()
+            if isinstance(found, Message):
+                return found
+            if found is None:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    self.close()
+                elif not self._closed:
+                    self._news.wait(left)
+            elif self._tell is not None:
+                self._tell(found)
+            else:
+                warnings.warn(found, MessagesMissing, stacklevel=2)
+        raise StopIteration
+
+    def __enter__(self) -> "Listener":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
-async def messages(
-    layer: BaseChannelLayer, group: str, since: Start = "now"
-) -> AsyncIterator[Message]:
-    """Messages as they come, on any event loop."""
-    loop = asyncio.get_running_loop()
-    news = asyncio.Event()
+class _LoopNews:
+    """A thread-safe event for one event loop: however often it is set, the loop is woken once."""
 
-    def changed() -> None:
+    def __init__(self) -> None:
+        self.cursor: Cursor | None = None
+        self._event = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_its_way = False
+
+    def set(self) -> None:
+        if self._loop is None or self._on_its_way:
+            return
+        self._on_its_way = True
         try:
-            loop.call_soon_threadsafe(news.set)
+            self._loop.call_soon_threadsafe(self._arrive)
         except RuntimeError:  # the loop is closed: nobody reads any more
-            cursor.close()
+            if self.cursor is not None:
+                self.cursor.close()
 
-    cursor = await layer.subscribe(group, since)
-    cursor.on_change = changed
-    translator = _Translator(layer, cursor)
-    try:
-        while True:
-            news.clear()
-            items = cursor.take()
-            for item in items:
-                message = translator.message(item)
-                if message is not None:
-                    yield message
-            if not items:
-                await news.wait()
-    finally:
-        cursor.close()
+    def _arrive(self) -> None:
+        self._on_its_way = False
+        self._event.set()
+
+    def clear(self) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._event.clear()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+class Stream(_Reader, AsyncIterator[Message]):
+    """Messages as they come, for ``async for``, on any event loop; made by `messages`.
+
+    Args:
+        layer: of the group.
+        group: its name.
+        since: where to begin.
+    """
+
+    def __init__(self, layer: BaseChannelLayer, group: str, since: Start = "now") -> None:
+        self._news = _LoopNews()
+        self._since = _require_start(since)
+        super().__init__(layer, group, self._news.set)
+
+    def _attach(self, cursor: Cursor) -> None:
+        self._news.cursor = cursor
+        super()._attach(cursor)
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> Message:
+        if self._cursor is None and not self._closed:
+            self._attach(await self._layer.subscribe(self.group, self._since))
+        while not self._closed:
+            self._news.clear()
+            found = self._take()
+            if isinstance(found, Message):
+                return found
+            if found is None:
+                if not self._closed:
+                    await self._news.wait()
+            else:
+                warnings.warn(found, MessagesMissing, stacklevel=2)
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """`close`, as async generators have it."""
+        self.close()
+
+
+def listen(
+    layer: BaseChannelLayer, group: str, since: Start = "now", timeout: float | None = None
+) -> Listener:
+    """Messages as they come, on any thread but the connection's own; see `Listener`."""
+    return Listener(layer, group, since, timeout)
+
+
+def messages(layer: BaseChannelLayer, group: str, since: Start = "now") -> Stream:
+    """Messages as they come, on any event loop; see `Stream`."""
+    return Stream(layer, group, since)
 
 
 async def history(layer: BaseChannelLayer, group: str, count: int) -> list[Message]:
-    """The last ``count`` messages that are kept, oldest first."""
+    """The last ``count`` messages that are kept, oldest first.
+
+    What is appended meanwhile does not belong to it. If the log ends meanwhile (`clear`), what was
+    read of it is returned.
+    """
     start: Start = Last(count)
     found: list[Message] = []
-    top: int | None = None
+    first: Anchor | None = None
     while len(found) < count:
         page = await layer.read(group, start, min(count - len(found), 256))
-        top = page.anchor.top if top is None else top
-        for record in page.records:
-            if record.sequence > top:
-                return found
-            found.append(
-                Message(
-                    layer.decode(record), None, layer,
-                    group=group, offset=record.sequence, time=record.time,
-                )
-            )  # fmt: skip
-        if not page.records or found[-1].offset == top:
+        first = first or page.anchor
+        if page.anchor.epoch != first.epoch:
             break
-        last = page.records[-1]
-        start = Position(page.anchor.epoch, last.sequence, last.tag)
+        records = [record for record in page.records if record.sequence <= first.top]
+        found.extend(_message(layer, group, record) for record in records)
+        if not records or records[-1].sequence == first.top:
+            break
+        start = Position(first.epoch, records[-1].sequence, records[-1].tag)
     return found
 
 
 class Subscription:
     """A callback that is called with each message; `close` ends it.
 
-    A plain function runs on a thread of its own, one message at a time; a coroutine function on
-    the loop for user code. An exception ends nothing: it is counted, kept and told at cell end.
+    It holds from the moment it is made. One message at a time: a plain function runs on a thread of
+    its own, a coroutine function on the loop for user code. An exception ends nothing: it is
+    counted, kept and told at cell end.
 
     Attributes:
+        group: the name of the group.
         errors: how many calls have failed.
         last_error: the traceback of the last.
     """
@@ -172,36 +320,52 @@ class Subscription:
         callback: Callable[[Message], Any],
         since: Start = "now",
     ) -> None:
+        if not callable(callback):
+            raise TypeError(f"subscribe takes a function to call, not {shown(callback)}")
         self.group = group
         self.errors = 0
         self.last_error: str | None = None
         self._callback = callback
-        self._layer = layer
-        self._since = since
-        self._task = user_bridge.start(self._run())
+        self._listener = Listener(layer, group, since, tell=note_unseen)
+        # In the context of whoever subscribes: what it prints goes to their cell.
+        context = contextvars.copy_context()
+        threading.Thread(
+            target=context.run, args=(self._work,), name=f"nbchannels {group}", daemon=True
+        ).start()
 
-    async def _run(self) -> None:
-        is_coroutine = inspect.iscoroutinefunction(self._callback)
-        async for message in messages(self._layer, self.group, self._since):
+    def _work(self) -> None:
+        with self._listener:
+            while self._step():
+                pass
+
+    def _step(self) -> bool:
+        try:
+            message = next(self._listener, None)
+        except Exception as error:
+            self._failed(error, f"subscription to group {self.group!r}: {error}")
+            return True
+        if message is not None:
             try:
-                if is_coroutine:
-                    await self._callback(message)
-                else:
-                    result = await asyncio.to_thread(self._callback, message)
-                    if inspect.isawaitable(result):
-                        await result
+                result = self._callback(message)
+                if inspect.isawaitable(result):
+                    user_bridge.run(_awaited(result))
             except Exception as error:
-                self.errors += 1
-                self.last_error = traceback.format_exc()
                 name = getattr(self._callback, "__name__", repr(self._callback))
-                note_unseen(
+                self._failed(
+                    error,
                     f"{name}, subscribed to group {self.group!r}, raised "
-                    f"{type(error).__name__}: {error} (offset {message.offset})"
+                    f"{type(error).__name__}: {error} (offset {message.offset})",
                 )
+        return message is not None
+
+    def _failed(self, error: Exception, sentence: str) -> None:
+        self.errors += 1
+        self.last_error = "".join(traceback.format_exception(error))
+        note_unseen(sentence)
 
     def close(self) -> None:
-        """No more calls begin. Idempotent."""
-        self._task.cancel()
+        """No more calls begin; one that runs ends by itself. Idempotent, from any thread."""
+        self._listener.close()
 
     def __enter__(self) -> "Subscription":
         return self
@@ -210,5 +374,9 @@ class Subscription:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._task.done() else "open"
+        state = "closed" if self._listener._closed else "open"
         return f"<subscription to group {self.group!r}, {state}, {self.errors} errors>"
+
+
+async def _awaited(result: Any) -> Any:
+    return await result

@@ -15,7 +15,7 @@ class _Piece(NamedTuple):
     """What one message has for one column: a value for each of its rows, or one for all."""
 
     start: int
-    count: int
+    rows: int
     value: Any
     is_column: bool
 
@@ -64,19 +64,19 @@ def _column(pandas: Any, numpy: Any, pieces: list[_Piece], total: int) -> Any:
             joined = pandas.Series(numpy.concatenate([p.value for p in pieces]))
             if len(joined) < total:
                 joined.index = numpy.concatenate(
-                    [numpy.arange(p.start, p.start + p.count) for p in pieces]
+                    [numpy.arange(p.start, p.start + p.rows) for p in pieces]
                 )
                 joined = joined.reindex(pandas.RangeIndex(total))
             return joined
     values: list[Any] = [None] * total
-    for start, count, value, is_column in pieces:
+    for start, rows, value, is_column in pieces:
         if not is_column:
-            filling = [value] * count
+            filling = [value] * rows
         elif isinstance(value, list):
             filling = value
         else:  # pandas' own scalars: numpy's tolist() makes integers of nanoseconds
             filling = list(pandas.Series(value)) if value.ndim == 1 else list(value)
-        values[start : start + count] = filling
+        values[start : start + rows] = filling
     return pandas.Series(values, dtype=None if values else object)
 
 
