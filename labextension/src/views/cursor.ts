@@ -2,9 +2,15 @@ import type uPlot from 'uplot';
 
 import { element, setText } from './dom';
 import { formatNumber, formatTime } from './format';
-import type { Pointed } from './plot';
 import type { Shown } from './ranges';
 import type { Model } from './runs';
+
+/** What the reader points at. */
+export interface Pointed {
+  readonly x: number;
+  /** Value of each visible series next to it. */
+  readonly values: ReadonlyMap<string, number>;
+}
 
 /** What the cursor asks of its plot. */
 export interface Surroundings {

@@ -12,13 +12,6 @@ import { colourOf, dashOf, type Theme } from './theme';
 
 const ALPHAS = [1, 0.38, 0.24, 0.15];
 
-/** What the reader points at. */
-export interface Pointed {
-  readonly x: number;
-  /** Value of each visible series next to it. */
-  readonly values: ReadonlyMap<string, number>;
-}
-
 /**
  * The picture of a model. uPlot gives axes, scales, grid and cursor; the series are painted by `paint.ts` from buckets,
  * because uPlot would want all points in one array for each frame.
