@@ -2,7 +2,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
 import { makeAxes } from './axes';
-import { Cursor } from './cursor';
+import { Cursor, type Pointed } from './cursor';
 import { paintGaps, paintSeries, placeOfGap } from './paint';
 import type { Frame } from './paths';
 import { rangeOfX, rangeOfY, spacing, type Range } from './ranges';
