@@ -4,52 +4,33 @@ Each method has an async twin with ``a`` in front. Constructor and ``send``, ``a
 are those of the Channels 1.x Reference; what is new returns, reads and tells.
 """
 
-import warnings
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future
+import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, overload
 
 from nbchannels.bridge import bridge
-from nbchannels.exceptions import ChannelsError
+from nbchannels.exceptions import WouldDeadlock
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Start
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, get_channel_layer
 from nbchannels.message import Message
 from nbchannels.names import require_channel_name, require_group_name
-from nbchannels.pending import SEND_TIMEOUT, PendingReceipt, wait_for
-from nbchannels.reading import Subscription, history, listen, messages
+from nbchannels.pending import (
+    SEND_TIMEOUT,
+    Batch,
+    NobodyListens,
+    PendingReceipt,
+    expect,
+    tell,
+    tell_later,
+    wait_for,
+)
+from nbchannels.reading import Listener, Stream, Subscription, history, listen, messages
 from nbchannels.receipt import Receipt
 from nbchannels.tables import to_dataframe
 from nbchannels.typing import Kind, MessageDict
 
-__all__ = ["Batch", "Channel", "Group", "NobodyListens"]
-
-
-class NobodyListens(UserWarning):
-    """A message was sent where nobody is; said once per name."""
-
-
-_told: set[tuple[Kind, str]] = set()
-
-
-def _tell(receipt: Receipt) -> Receipt:
-    """Say a receipt's hint, once per name, also when nobody displays the receipt."""
-    if receipt.hint is not None:
-        key = (receipt.kind, receipt.name)
-        if key not in _told:
-            if len(_told) > 10_000:
-                _told.clear()
-            _told.add(key)
-            warnings.warn(receipt.hint, NobodyListens, stacklevel=3)
-    else:
-        _told.discard((receipt.kind, receipt.name))
-    return receipt
-
-
-def expect(kind: Kind, name: str) -> None:
-    """Somebody is about to listen, a view that was just made: that nobody does yet is no news."""
-    _told.add((kind, name))
+__all__ = ["Batch", "Channel", "Group", "NobodyListens", "expect"]
 
 
 class _Target:
@@ -111,23 +92,31 @@ class _Target:
             ChannelFull: the channel's capacity is reached; nothing was sent.
             LayerUnavailable: nothing can be sent now; the sentence says what to do.
             SendTimeout: not written within ``timeout``; it will not arrive.
-            DeliveryUnknown: written, but not acknowledged within ``timeout``.
+            DeliveryUnknown: written, but not acknowledged within ``timeout``; wait on with its
+                ``receipt``.
+            WouldDeadlock: on the connection's own thread; nothing was sent.
         """
+        if wait and bridge.here:
+            raise WouldDeadlock(
+                f"{self!r}.send(...) on the thread {bridge.name!r}, which would have to answer it; "
+                f"await {self!r}.asend(...), or send(..., wait=False)"
+            )
         layer = self.channel_layer
         result = layer.submit(self.kind, self.name, layer.encode(content))
         if isinstance(result, Receipt):
-            return _tell(result)
+            return tell(result)
         if not wait:
-            return PendingReceipt(layer, f"{self.kind} {self.name!r}", result)
-        return _tell(wait_for(layer, result, timeout))
+            result.add_done_callback(tell_later)
+            return PendingReceipt(layer, self._shown, result)
+        return tell(wait_for(layer, result, timeout, self._shown))
 
     async def asend(self, content: MessageDict) -> Receipt:
         """The async twin of `send`."""
         layer = self.channel_layer
         send = layer.group_send if self.kind == "group" else layer.send
-        return _tell(await send(self.name, content))
+        return tell(await send(self.name, content))
 
-    def batch(self, timeout: float = SEND_TIMEOUT) -> "Batch":
+    def batch(self, timeout: float = SEND_TIMEOUT) -> Batch:
         """Many messages, fast: queued one by one, and waited for together at the end.
 
         ::
@@ -139,7 +128,11 @@ class _Target:
         Args:
             timeout: seconds to wait at the end, after the last progress.
         """
-        return Batch(self, timeout)
+        return Batch(self.channel_layer, self.kind, self.name, timeout)
+
+    @property
+    def _shown(self) -> str:
+        return f"{self.kind} {self.name!r}"
 
     def __str__(self) -> str:
         return self.name
@@ -148,108 +141,10 @@ class _Target:
         return f"{type(self).__name__}({self.name!r})"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+        return isinstance(other, type(self)) and other.name == self.name
 
     def __hash__(self) -> int:
         return hash((self.kind, self.name))
-
-
-class Batch:
-    """Sends that are waited for together; made by ``batch()``, a context manager of both kinds."""
-
-    def __init__(self, target: _Target, timeout: float) -> None:
-        self._target = target
-        self._timeout = timeout
-        self._layer = target.channel_layer
-        self._pending: deque[Future[Receipt]] = deque()
-        self._failed: list[BaseException] = []
-        #: Messages sent so far.
-        self.count = 0
-        #: The receipt of the last message, after the end.
-        self.receipt: Receipt | None = None
-        self._last: Any = None
-
-    def send(self, content: MessageDict) -> None:
-        """Queue a message. A full queue waits up to 5 s, then raises.
-
-        Raises:
-            InvalidMessage, EncodingError, MessageTooLarge: it was not queued.
-            SendTimeout: the queue is full and does not move.
-        """
-        layer = self._layer
-        first = not self.count
-        result = layer.submit(
-            self._target.kind, self._target.name, layer.encode(content), receipt=first
-        )
-        self.count += 1
-        if isinstance(result, Receipt):
-            self.receipt = result
-            if first:
-                _tell(result)
-            return
-        pending = self._pending
-        pending.append(result)
-        while pending and pending[0].done():
-            self._look(pending.popleft())
-
-    def _look(self, future: "Future[Receipt]") -> None:
-        error = future.exception()
-        if error is not None:
-            self._failed.append(error)
-        else:
-            self._last = future.result()
-            _tell(self._last)
-
-    def _finish(self) -> None:
-        while self._pending:
-            future = self._pending[0]
-            try:
-                wait_for(self._layer, future, self._timeout)
-            except (ChannelsError, KeyboardInterrupt) as error:
-                if not future.done():
-                    self._abandon(error)
-            self._look(self._pending.popleft())
-        self._report()
-
-    async def _afinish(self) -> None:
-        while self._pending:
-            try:
-                await self._layer._done(self._pending[0])
-            except ChannelsError:
-                pass  # looked at below
-            self._look(self._pending.popleft())
-        self._report()
-
-    def _abandon(self, error: BaseException) -> None:
-        left = len(self._pending)
-        for future in self._pending:
-            if not future.done():
-                self._layer.give_up(future, self._timeout)
-        self._pending.clear()
-        error.add_note(f"{left} of the batch's {self.count} messages were not acknowledged")
-        raise error
-
-    def _report(self) -> None:
-        if self.receipt is None:
-            self.receipt = self._last
-        if self._failed:
-            error = self._failed[0]
-            error.add_note(f"{len(self._failed)} of the batch's {self.count} messages failed")
-            raise error
-
-    def __enter__(self) -> "Batch":
-        return self
-
-    def __exit__(self, kind: Any, *exc: object) -> None:
-        if kind is None:
-            self._finish()
-
-    async def __aenter__(self) -> "Batch":
-        return self
-
-    async def __aexit__(self, kind: Any, *exc: object) -> None:
-        if kind is None:
-            await self._afinish()
 
 
 class Channel(_Target):
@@ -268,10 +163,11 @@ class Channel(_Target):
 
     kind = "channel"
 
-    async def areceive(self) -> Message:
-        """Wait for the next message and remove it."""
+    async def areceive(self, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - as its twin
+        """The async twin of `receive`."""
         layer = self.channel_layer
-        return Message(await layer.receive(self.name), self.name, layer)
+        async with asyncio.timeout(timeout):
+            return Message(await layer.receive(self.name), self.name, layer)
 
     def receive(self, timeout: float | None = None) -> Message:
         """Wait for the next message and remove it.
@@ -279,7 +175,7 @@ class Channel(_Target):
         Raises:
             TimeoutError: none came within ``timeout`` seconds.
         """
-        return bridge.run(self.areceive(), timeout)
+        return bridge.run(self.areceive(timeout))
 
 
 class Group(_Target):
@@ -334,19 +230,19 @@ class Group(_Target):
 
     # Reading.
 
-    def listen(self, since: Start = "now", timeout: float | None = None) -> Iterator[Message]:
-        """Messages as they come.
+    def listen(self, since: Start = "now", timeout: float | None = None) -> Listener:
+        """Messages as they come, from this call on.
 
         Args:
-            since: ``"now"``, ``"earliest"``, or a position.
+            since: ``"now"``, ``"earliest"``, ``Last(n)`` or a position.
             timeout: ends when nothing has come for so many seconds; ``None`` waits for ever.
         """
         return listen(self.channel_layer, self.name, since, timeout)
 
-    def __aiter__(self) -> AsyncIterator[Message]:
+    def __aiter__(self) -> Stream:
         return messages(self.channel_layer, self.name)
 
-    def alisten(self, since: Start = "now") -> AsyncIterator[Message]:
+    def alisten(self, since: Start = "now") -> Stream:
         """``async for``, with a beginning of your choice."""
         return messages(self.channel_layer, self.name, since)
 

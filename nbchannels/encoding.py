@@ -69,7 +69,7 @@ def encode(message: Any, limit: int = MAX_MESSAGE) -> Encoded:
     if not isinstance(message, dict):
         content = recognise(message, "msg")
         if not isinstance(content, Frame):
-            remedy = "dict(...)" if isinstance(message, Mapping) else "a dict like {'value': ...}"
+            remedy = "dict(...)" if hasattr(message, "keys") else "a dict like {'value': ...}"
             raise InvalidMessage(
                 f"a message is a dict or a table, not {shown(message)}; send {remedy}"
             )
@@ -213,11 +213,7 @@ def _walk(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
         EncodingError: naming the path of the first value without an encoding.
     """
     if depth > MAX_DEPTH:
-        raise EncodingError(
-            f"{path[:80]}... is nested deeper than {MAX_DEPTH}; does it contain itself? "
-            "if not, send it flatter, or as json.dumps(...)",
-            path,
-        )
+        raise _too_deep(path)
     kind = type(value)
     if kind in _PLAIN:
         return value
@@ -246,7 +242,17 @@ def _walk(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
     return _walk(known, path, depth + isinstance(known, kind), placed)
 
 
+def _too_deep(path: str) -> EncodingError:
+    return EncodingError(
+        f"{path[:80]}... is nested deeper than {MAX_DEPTH}; does it contain itself? "
+        "if not, send it flatter, or as json.dumps(...)",
+        path,
+    )
+
+
 def _list(value: Any, path: str, depth: int, placed: list[_Placed]) -> list[Any]:
+    if depth >= MAX_DEPTH and value:
+        raise _too_deep(path)
     if len(value) > _SHORT:
         kinds = set(map(type, value))
         if kinds <= _PLAIN:
@@ -303,15 +309,18 @@ def _table(value: Frame, path: str, depth: int, placed: list[_Placed]) -> _Table
 def _mapping(
     value: Mapping[Any, Any], path: str, depth: int, placed: list[_Placed]
 ) -> dict[str, Any]:
+    if depth >= MAX_DEPTH and len(value):
+        raise _too_deep(path)
     tree: dict[str, Any] = {}
     for key, item in value.items():
         if type(key) is not str:
             key = _key(key, path)
-        if type(item) in _PLAIN:
-            tree[_text(key, path)] = item
+        is_plain = type(item) in _PLAIN
+        if is_plain and key.isascii():
+            tree[key] = item
         else:
             place = f"{path}[{key!r}]" if len(key) <= 60 else f"{path}[{key[:57]!r}...]"
-            tree[_text(key, place)] = _walk(item, place, depth + 1, placed)
+            tree[_text(key, place)] = item if is_plain else _walk(item, place, depth + 1, placed)
     return tree
 
 
@@ -387,6 +396,8 @@ def _remedy(value: Any) -> str:
         return "did you mean to call it?"
     if hasattr(value, "collect"):
         return "send its .collect()"
+    if hasattr(value, "keys"):
+        return "send dict(...)"
     if hasattr(value, "__iter__"):
         return "send a list: list(...)"
     return "send its values as a dict, or str(...)"

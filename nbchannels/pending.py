@@ -1,9 +1,10 @@
-"""A receipt that is still on its way, and the failures that nobody looked at."""
+"""Receipts on their way: waiting for one or for many, and telling what nobody looked at."""
 
 import asyncio
 import itertools
 import threading
-from collections import OrderedDict
+import warnings
+from collections import OrderedDict, deque
 from collections.abc import Generator
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -12,8 +13,20 @@ from nbchannels.bridge import bridge
 from nbchannels.exceptions import ChannelsError, DeliveryUnknown
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.receipt import Receipt
+from nbchannels.typing import Kind, MessageDict
 
-__all__ = ["SEND_TIMEOUT", "PendingReceipt", "note_unseen", "take_unseen", "wait_for"]
+__all__ = [
+    "SEND_TIMEOUT",
+    "Batch",
+    "NobodyListens",
+    "PendingReceipt",
+    "expect",
+    "note_unseen",
+    "take_unseen",
+    "tell",
+    "tell_later",
+    "wait_for",
+]
 
 #: Seconds that a send waits for its acknowledgement.
 SEND_TIMEOUT = 5.0
@@ -139,6 +152,127 @@ def _failure(future: "Future[Receipt]") -> BaseException | None:
         return ChannelsError("withdrawn before it was sent")
 
 
+class Batch:
+    """Sends that are waited for together; made by ``batch()``, a context manager of both kinds.
+
+    The end of the block waits for all of them and raises the first failure, with a note of how many
+    there were; what did not fail was sent. If the block itself raises, nothing is waited for, and
+    failures are told at cell end.
+
+    Attributes:
+        count: messages sent so far.
+        receipt: the receipt of the last message, after the end.
+    """
+
+    def __init__(self, layer: BaseChannelLayer, kind: Kind, name: str, timeout: float) -> None:
+        self.count = 0
+        self.receipt: Receipt | None = None
+        self._layer = layer
+        self._kind: Kind = kind
+        self._name = name
+        self._timeout = timeout
+        self._pending: deque[Future[Receipt]] = deque()
+        self._failed: list[BaseException] = []
+
+    @property
+    def _shown(self) -> str:
+        return f"{self._kind} {self._name!r}"
+
+    def send(self, content: MessageDict) -> None:
+        """Queue a message. A full queue waits up to 5 s, then raises.
+
+        Raises:
+            InvalidMessage, EncodingError, MessageTooLarge: it was not queued.
+            ChannelFull: it was not queued.
+            SendTimeout: the queue is full and does not move.
+        """
+        layer, first = self._layer, not self.count
+        result = layer.submit(self._kind, self._name, layer.encode(content), receipt=first)
+        self.count += 1
+        if isinstance(result, Receipt):
+            self.receipt = tell(result) if first else result
+            return
+        pending = self._pending
+        pending.append(result)
+        while pending and pending[0].done():
+            self._look(pending.popleft(), 4)
+
+    def _look(self, future: "Future[Receipt]", stacklevel: int) -> None:
+        try:
+            self.receipt = future.result()
+        except Exception as error:  # CancelledError of a future among them
+            self._failed.append(error)
+        else:
+            tell(self.receipt, stacklevel)
+
+    def _finish(self) -> None:
+        while self._pending:
+            try:
+                wait_for(self._layer, self._pending[0], self._timeout, self._shown)
+            except BaseException as error:
+                if not self._pending[0].done():
+                    raise self._abandoned(error) from error.__cause__
+            self._look(self._pending.popleft(), 5)
+        self._report()
+
+    async def _afinish(self) -> None:
+        while self._pending:
+            future = self._pending[0]
+            if not future.done():
+                waiting = asyncio.wrap_future(future)
+                # Not wait_for: giving up the waiting must not cancel the message.
+                await asyncio.wait([waiting], timeout=self._timeout)
+                if not future.done():
+                    raise self._abandoned(give_up(self._layer, future, self._timeout, self._shown))
+                waiting.cancelled() or waiting.exception()  # it is looked at below
+            self._look(self._pending.popleft(), 5)
+        self._report()
+
+    def _abandoned(self, error: BaseException) -> BaseException:
+        """Give up what is left; the first of them has been."""
+        left = len(self._pending)
+        for future in list(self._pending)[1:]:
+            if not future.done():
+                self._layer.give_up(future, self._timeout)
+        self._pending.clear()
+        error.add_note(f"{left:,} of the batch's {self.count:,} messages were not acknowledged")
+        return error
+
+    def _report(self) -> None:
+        if self._failed:
+            error = self._failed[0]
+            error.add_note(f"{len(self._failed):,} of the batch's {self.count:,} messages failed")
+            raise error
+
+    def _leave(self) -> None:
+        """The block raised: what fails later is told at cell end."""
+        for future in self._pending:
+            PendingReceipt(self._layer, self._shown, future)
+        for error in self._failed:
+            note_unseen(f"{self._shown}: {error}")
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(self, kind: Any, *exc: object) -> None:
+        if kind is None:
+            self._finish()
+        else:
+            self._leave()
+
+    async def __aenter__(self) -> "Batch":
+        return self
+
+    async def __aexit__(self, kind: Any, *exc: object) -> None:
+        if kind is None:
+            await self._afinish()
+        else:
+            self._leave()
+
+
+# What nobody looked at.
+
+
 def _note(sentence: str) -> int:
     """`note_unseen` with the lock held; returns the number under which it stands."""
     global _forgotten
@@ -166,3 +300,48 @@ def take_unseen() -> list[str]:
         _unseen.clear()
         _forgotten = 0
     return sentences
+
+
+# Hints.
+
+
+class NobodyListens(UserWarning):
+    """A message was sent where nobody is; said once per name."""
+
+
+_told: set[tuple[Kind, str]] = set()
+
+
+def expect(kind: Kind, name: str) -> None:
+    """Somebody is about to listen, a view that was just made: that nobody does yet is no news."""
+    _told.add((kind, name))
+
+
+def tell(receipt: Receipt, stacklevel: int = 3) -> Receipt:
+    """Say a receipt's hint, once per name, also when nobody displays the receipt."""
+    if receipt.hint is not None or _told:
+        hint = _news(receipt)
+        if hint is not None:
+            warnings.warn(hint, NobodyListens, stacklevel=stacklevel)
+    return receipt
+
+
+def tell_later(future: "Future[Receipt]") -> None:
+    """`tell` for a send that is not waited for: at cell end, for this is the bridge's thread."""
+    if not future.cancelled() and future.exception() is None:
+        hint = _news(future.result())
+        if hint is not None:
+            note_unseen(hint)
+
+
+def _news(receipt: Receipt) -> str | None:
+    key = (receipt.kind, receipt.name)
+    if receipt.hint is None:
+        _told.discard(key)
+        return None
+    if key in _told:
+        return None
+    if len(_told) >= 10_000:
+        _told.clear()
+    _told.add(key)
+    return receipt.hint

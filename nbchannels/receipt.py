@@ -55,7 +55,7 @@ class Receipt:
 
     def __repr__(self) -> str:
         if self.kind == "channel":
-            parts = [f"in channel {self.name!r}"]
+            parts = [f"to channel {self.name!r}"]
             if self.members:
                 parts.append(_count(self.members, "receiver waits", "receivers wait"))
         else:

@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {"arrays", "encoding", "decoding", "receipt", "protocol"}
             | {f"layers.{room}" for room in ("base", "log", "cursor", "mailbox", "leases")}
-            | {f"layers.{room}" for room in ("producers", "groups")}
+            | {f"layers.{room}" for room in ("producers", "groups", "feed")}
         ),
     ),
     (
@@ -77,7 +77,10 @@ SANS_IO = (
     "encoding",
     "decoding",
     "protocol",
-    *(f"layers.{room}" for room in ("log", "cursor", "mailbox", "leases", "producers")),
+    *(
+        f"layers.{room}"
+        for room in ("log", "cursor", "mailbox", "leases", "producers", "groups", "feed")
+    ),
 )
 IO = frozenset({"asyncio", "threading", "socket", "ssl", "time", "random", "tornado", "redis"})
 

@@ -3,14 +3,15 @@
 import secrets
 from collections.abc import Callable
 
-__all__ = ["Backoff"]
+__all__ = ["Backoff", "chance"]
 
 FIRST, MOST = 0.25, 5.0
 #: Seconds of an open connection after which the next failure starts from the beginning.
 HEALTHY = 30.0
 
 
-def _chance() -> float:
+def chance() -> float:
+    """A random number from 0 to 1; seeds of ``random`` do not matter."""
     return secrets.randbits(32) / 2**32
 
 
@@ -21,7 +22,7 @@ class Backoff:
         chance: a random number from 0 to 1.
     """
 
-    def __init__(self, chance: Callable[[], float] = _chance) -> None:
+    def __init__(self, chance: Callable[[], float] = chance) -> None:
         self._chance = chance
         self._tries = 0
         self._last = 0.0

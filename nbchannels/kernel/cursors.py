@@ -111,9 +111,10 @@ class Stream:
             self._bytes -= _size(dropped)
 
     def number_after(self, epoch: str, offset: int) -> int | None:
-        """The number of the item that follows this offset, if it is kept or will be the next."""
-        if self.position is not None and self.position[:2] == (epoch, offset):
-            return self.end
+        """The number of the item that follows this offset, if it is kept or is still to come."""
+        position = self.position
+        if position is not None and position.epoch == epoch and position.offset <= offset:
+            return self.end  # a reader of pages may be ahead of the stream
         for number, (of, item) in enumerate(self.items, self.first):
             if of == epoch:
                 if isinstance(item, Record) and item.sequence == offset + 1:
@@ -187,12 +188,14 @@ class RemoteCursor(Cursor):
                     if found:
                         self._note(found)
                         self._fetched, self._fetched_position = self._taken, self._resume
-                if self._next is not None:
+                while self._next is not None and len(found) < limit:
                     start = self._next - self._stream.first
                     stop = start + limit - len(found)
-                    fresh = [i for _, i in itertools.islice(self._stream.items, start, stop)]
+                    fresh = [*itertools.islice(self._stream.items, start, stop)]
+                    if not fresh:
+                        break
                     self._next += len(fresh)
-                    found += fresh
+                    found += [item for epoch, item in fresh if not self._has(epoch, item)]
             self._note(found)
             fetch = self._next is None and not self._fetching and len(self._pending) < 128
             self._fetching = self._fetching or fetch
@@ -202,6 +205,13 @@ class RemoteCursor(Cursor):
         if not found and error is not None:
             raise error
         return found
+
+    def _has(self, epoch: str, item: Item) -> bool:
+        """Whether a page had this item already, which the stream brings now."""
+        if epoch != self._fetched[0] or isinstance(item, Anchor):
+            return False
+        last = item.sequence if isinstance(item, Record) else item.last
+        return last <= self._fetched[1]
 
     def _note(self, items: list[Item]) -> None:
         for item in items:

@@ -26,10 +26,11 @@ class Wire(Protocol):
 
 
 class _Waiting:
-    __slots__ = ("future", "loop")
+    __slots__ = ("connection", "future", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.connection = 0
         self.future: asyncio.Future[Record] = loop.create_future()
 
 
@@ -40,22 +41,33 @@ class Inbox:
         self._wire = wire
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[_Waiting]] = {}
+        self._connection = 1
 
     async def receive(self, channel: str) -> Record:
         """Wait for the next delivery of a channel, on any loop."""
-        waiting = _Waiting(asyncio.get_running_loop())
+        first = True
+        while True:
+            waiting = _Waiting(asyncio.get_running_loop())
+            self._join(channel, waiting, first)
+            record: Record | None = None
+            try:
+                record = await waiting.future
+            finally:
+                if record is None:
+                    self._leave(channel, waiting)
+            if waiting.connection == self._connection:
+                self._wire.settle(record.sequence, "done")
+                return record
+            first = False  # the server took it back with the connection: it delivers it again
+
+    def _join(self, channel: str, waiting: _Waiting, first: bool) -> None:
         with self._lock:
             queue = self._waiting.setdefault(channel, deque())
-            queue.append(waiting)
+            if first:
+                queue.append(waiting)
+            else:
+                queue.appendleft(waiting)
             self._wire.credit(channel, len(queue))
-        record: Record | None = None
-        try:
-            record = await waiting.future
-        finally:
-            if record is None:
-                self._leave(channel, waiting)
-        self._wire.settle(record.sequence, "done")
-        return record
 
     def _leave(self, channel: str, waiting: _Waiting) -> None:
         """A receiver is gone; what was handed to it but not taken goes back."""
@@ -78,6 +90,8 @@ class Inbox:
                 waiting = queue.popleft() if queue else None
                 if queue is not None and not queue:
                     del self._waiting[record.name]
+                if waiting is not None:
+                    waiting.connection = self._connection
             if waiting is None:
                 self._wire.settle(record.sequence, "return")
                 return
@@ -93,6 +107,11 @@ class Inbox:
             self._wire.settle(record.sequence, "return")
         else:
             waiting.future.set_result(record)
+
+    def lost(self) -> None:
+        """The connection has ended: what was delivered and not settled is not ours any more."""
+        with self._lock:
+            self._connection += 1
 
     def fail(self, channel: str | None, error: ChannelsError) -> None:
         """Nothing will come on this channel, or on any (``None``)."""

@@ -24,6 +24,7 @@ from nbchannels.kernel.inbox import Inbox
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Anchor, Missing, Page, Start
 from nbchannels.names import is_process_local, require_channel_name, require_group_name
+from nbchannels.pending import note_unseen
 from nbchannels.protocol.events import Event, Last, Position
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind, MessageDict
@@ -75,16 +76,22 @@ class KernelChannelLayer(BaseChannelLayer):
             ServerNotFound: there is no server with the extension.
             SendTimeout: too much waits for acknowledgement, and did for 5 s.
         """
-        return self.connection.publish(kind, name, encoded, receipt, PATIENCE)
+        return self.connection.outbox.publish(kind, name, encoded, receipt, PATIENCE)
+
+    async def _has_room(self, encoded: Encoded) -> None:
+        """Find the server and wait for room without holding the caller's loop up."""
+        await self.connection.astart()
+        await self.connection.outbox.has_room(encoded, PATIENCE)
 
     def give_up(self, pending: Future[Receipt], seconds: float) -> ChannelsError:
         """See `BaseChannelLayer.give_up`."""
         detail = self.connection.detail
-        if self.connection.withdraw(pending):
-            return SendTimeout(
-                f"not written within {seconds:g} s ({detail}); the message was withdrawn and "
-                "will not arrive"
-            )
+        withdrawn = SendTimeout(
+            f"not written within {seconds:g} s ({detail}); the message was withdrawn and "
+            "will not arrive"
+        )
+        if self.connection.outbox.withdraw(pending, withdrawn):
+            return withdrawn
         return DeliveryUnknown(
             f"written, but not acknowledged within {seconds:g} s ({detail}); it may have arrived, "
             "and is sent again after a reconnect; wait on with error.receipt",
@@ -96,7 +103,7 @@ class KernelChannelLayer(BaseChannelLayer):
     async def receive(self, channel: str) -> MessageDict:
         """See `BaseChannelLayer.receive`."""
         require_channel_name(channel)
-        self.connection.start()
+        await self.connection.astart()
         record = await self._inbox.receive(channel)
         return decode(record.codec, record.body)
 
@@ -157,13 +164,14 @@ class KernelChannelLayer(BaseChannelLayer):
     async def subscribe(self, group: str, start: Start = "now") -> RemoteCursor:
         """See `BaseChannelLayer.subscribe`."""
         require_group_name(group)
-        self.connection.start()
+        await self.connection.astart()
         return await asyncio.wrap_future(bridge.start(self._subscribe(group, start)))
 
     async def _subscribe(self, group: str, start: Start) -> RemoteCursor:
         """On the bridge's thread: wait for the stream, then for the first page if it is older."""
         while True:
             stream = self._streams.get(group)
+            fresh = stream is None
             if stream is None:
                 stream = self._streams[group] = Stream(group, self)
                 with self.connection.lock:
@@ -183,7 +191,7 @@ class KernelChannelLayer(BaseChannelLayer):
             if stream.error is not None:
                 raise stream.error
             page: Page | None = None
-            if start != "now":
+            if start != "now" or not fresh:  # a stream may lag behind what "now" is
                 page = await self._read(group, start, 256)
             with stream.lock:
                 position, top = stream.position, stream.top
@@ -228,9 +236,9 @@ class KernelChannelLayer(BaseChannelLayer):
             arguments["position"] = start._asdict()
         else:
             arguments["since"] = {"last": start.last} if isinstance(start, Last) else start
-        value, records = await self.connection.call_with_entries("read", arguments)
+        value, entries = await self.connection.call_with_entries("read", arguments)
         fields = {name: value[name] for name in Anchor._fields if name in value}
-        return Page(Anchor(**fields), records)
+        return Page(Anchor(**fields), entries)
 
     async def clear(self, group: str) -> None:
         """See `BaseChannelLayer.clear`."""
@@ -284,10 +292,15 @@ class KernelChannelLayer(BaseChannelLayer):
             case "delivery":
                 if event.record is not None:
                     self._inbox.deliver(event.record)
+            case "lost":
+                self._inbox.lost()
+            case "complaint":
+                note_unseen(f"the server refused something: {event.detail}")
             case "refused":
                 self._inbox.fail(None, event.detail)
-                for group in list(self._streams):
-                    self._streams[group].ended(event.detail)
+                streams, self._streams = self._streams, {}
+                for group, stream in streams.items():
+                    stream.ended(event.detail)
                     self._tell(group)
 
     def _subscribed(self, event: Event) -> None:

@@ -1,65 +1,69 @@
-"""Questions to the server (``call``) and their answers, on the bridge's thread."""
+"""What was asked of the server and has no answer yet: the open calls of a connection.
+
+Lives on the bridge's thread.
+"""
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbchannels.exceptions import ChannelsError, from_wire
-from nbchannels.kernel import diagnoses
 from nbchannels.protocol.events import Event, Record
 
-__all__ = ["Question", "Questions"]
+__all__ = ["Answer", "ConnectionLost", "Questions"]
 
 
-class Question:
-    """One question on its way.
+class ConnectionLost(Exception):
+    """The connection ended before the answer came."""
 
-    Attributes:
-        future: of the answer's value.
-        entries: ENTRY records that came before the answer.
-    """
 
-    def __init__(self) -> None:
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.entries: list[Record] = []
+class Answer(NamedTuple):
+    """The value of a ``result``, and the ENTRY records that came before it."""
+
+    value: Any
+    entries: list[Record]
 
 
 class Questions:
-    """The questions of one connection without an answer, by their number."""
+    """Open calls by their number."""
 
     def __init__(self) -> None:
-        self._open: dict[int, Question] = {}
+        self._open: dict[int, tuple[asyncio.Future[Answer], list[Record]]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def ask(self, number: int) -> Question:
-        """A question was sent under this number."""
-        question = self._open[number] = Question()
-        return question
+    def add(self, number: int) -> asyncio.Future[Answer]:
+        """A call has this number; the future gets its answer, or raises what the server says."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._open[number] = future, []
+        return future
 
-    def answer(self, event: Event) -> None:
-        """An ``entry``, a ``result`` or an ``error`` came."""
+    def take(self, event: Event) -> ChannelsError | None:
+        """An ``entry``, ``result`` or ``error`` came.
+
+        Returns:
+            An error that is the answer to no call.
+        """
         if event.name == "entry":
             assert event.record is not None
-            question = self._open.get(event.record.id)
-            if question is not None:
-                question.entries.append(event.record)
-            return
+            found = self._open.get(event.record.id)
+            if found is not None:
+                found[1].append(event.record)
+            return None
         control = event.control
         if control.id is None:
-            diagnoses.note(f"the server says: {control.error.get('message')}")
-            return
-        question = self._open.pop(control.id, None)
-        if question is None or question.future.done():
-            return
-        if event.name == "result":
-            question.future.set_result(control.value)
-        else:
-            question.future.set_exception(from_wire(control.error))
+            return from_wire(control.error)
+        future, entries = self._open.pop(control.id, (None, []))
+        if future is not None and not future.done():
+            if event.name == "result":
+                future.set_result(Answer(control.value, entries))
+            else:
+                future.set_exception(from_wire(control.error))
+        return None
 
-    def fail(self, error: ChannelsError) -> None:
-        """No answer will come."""
-        for question in self._open.values():
-            if not question.future.done():
-                question.future.set_exception(error)
+    def lost(self) -> None:
+        """The connection has ended: no answer will come."""
+        for future, _ in self._open.values():
+            if not future.done():
+                future.set_exception(ConnectionLost())
         self._open.clear()

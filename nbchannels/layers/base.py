@@ -110,9 +110,9 @@ class BaseChannelLayer(abc.ABC):
             ChannelFull: its capacity is reached; the message was not stored.
             InvalidName, InvalidMessage, EncodingError, MessageTooLarge: nothing was sent.
         """
-        return await self._done(
-            self.submit("channel", require_channel_name(channel), self.encode(message))
-        )
+        name, encoded = require_channel_name(channel), self.encode(message)
+        await self._has_room(encoded)
+        return await self._done(self.submit("channel", name, encoded))
 
     async def group_send(self, group: str, message: MessageDict) -> Receipt:
         """Append ``message`` to the log of ``group`` and put it into every member channel.
@@ -122,9 +122,9 @@ class BaseChannelLayer(abc.ABC):
         Raises:
             InvalidName, InvalidMessage, EncodingError, MessageTooLarge: nothing was sent.
         """
-        return await self._done(
-            self.submit("group", require_group_name(group), self.encode(message))
-        )
+        name, encoded = require_group_name(group), self.encode(message)
+        await self._has_room(encoded)
+        return await self._done(self.submit("group", name, encoded))
 
     @abc.abstractmethod
     def submit(
@@ -250,6 +250,10 @@ class BaseChannelLayer(abc.ABC):
     def decode(record: Record) -> MessageDict:
         """The message in a record that a cursor or `read` gave."""
         return decode(record.codec, record.body)
+
+    async def _has_room(self, encoded: Encoded) -> None:
+        """Wait until `submit` takes this without blocking, where it could block."""
+        return
 
     @staticmethod
     async def _done(result: "Receipt | Future[Receipt]") -> Receipt:

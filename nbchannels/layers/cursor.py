@@ -8,12 +8,9 @@ import abc
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
-from nbchannels.protocol.events import Last, Position, Record
+from nbchannels.protocol.events import Position, Record, Start
 
 __all__ = ["Anchor", "Cursor", "Item", "Missing", "Page", "Start"]
-
-#: Where to begin: after the newest entry, at the oldest kept, with the last n, or at a position.
-Start: TypeAlias = Literal["now", "earliest"] | Last | Position
 
 
 class Anchor(NamedTuple):

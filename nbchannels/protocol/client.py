@@ -349,9 +349,9 @@ class ClientSession:
             receipts.clear()
 
     def _on_rejected(self, control: Rejected, events: list[Event], now: float) -> None:
-        retry = _RETRY if control.retry is None else control.retry
-        if not control.error.get("temporary"):
-            retry = None
+        retry = control.retry if control.error.get("temporary") else None
+        if control.error.get("temporary") and retry is None:
+            retry = _RETRY
         outgoing = self.publisher.reject(control.kind, control.name, control.sequence, retry, now)
         if outgoing is not None:
             events.append(Event("rejected", outgoing, control, None, control.error))

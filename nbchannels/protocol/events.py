@@ -26,6 +26,7 @@ __all__ = [
     "Record",
     "ServerControl",
     "Since",
+    "Start",
 ]
 
 # Kinds of data records.
@@ -73,6 +74,8 @@ class Last(msgspec.Struct, frozen=True):
 
 
 Since: TypeAlias = Literal["now", "earliest"] | Last
+#: Where to begin: after the newest entry, at the oldest kept, with the last n, or at a position.
+Start: TypeAlias = Since | Position
 Mode: TypeAlias = Literal["log", "latest"]
 
 

@@ -1,4 +1,4 @@
-"""A connection as the server sees it: the handshake, what is accepted, the feeds. Sans-IO.
+"""A connection as the server sees it: the handshake, and what is accepted. Sans-IO.
 
 ::
 
@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 
 from nbchannels.exceptions import ChannelsError, RemoteProtocolError
-from nbchannels.layers.cursor import Start
 from nbchannels.protocol.codec import (
     decode_client_control,
     decode_records,
@@ -36,12 +35,12 @@ from nbchannels.protocol.events import (
     Record,
     Rejected,
     Since,
+    Start,
     Subscribe,
     Subscription,
     WirePosition,
     Withdraw,
 )
-from nbchannels.protocol.feed import Feed
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
 
@@ -79,8 +78,6 @@ class ServerSession:
 
     def __init__(self, *, kernel: bool, max_message: int) -> None:
         self.state = State.PROVING if kernel else State.GREETING
-        #: By group, and by log id: where acknowledgements go.
-        self.feeds: dict[str, Feed] = {}
         self._max_message = max_message
         self._accepted: dict[tuple[Kind, str], int] = {}
         self._receipts: list[dict[str, Any]] = []
@@ -186,17 +183,6 @@ class ServerSession:
             del receipts[:RECEIPTS]
             del targets[: len(part)]
         return texts
-
-    def acknowledge(self, logs: list[tuple[int, int]]) -> list[Feed]:
-        """The client has processed its messages up to these offsets; these feeds may go on."""
-        moved = []
-        by_log = dict(logs)
-        for feed in self.feeds.values():
-            offset = by_log.get(feed.log.number)
-            if offset is not None:
-                feed.acknowledge(offset)
-                moved.append(feed)
-        return moved
 
 
 def start_of(wanted: Subscribe | Subscription) -> Start:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelsError, PermissionDenied, RemoteProtocolError
+from nbchannels.layers.feed import Batch, Feed
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.layers.producers import Producer
@@ -37,7 +38,6 @@ from nbchannels.protocol.events import (
     Unsubscribed,
     Welcome,
 )
-from nbchannels.protocol.feed import Batch, Feed
 from nbchannels.protocol.server import ServerSession, State, start_of
 from nbchannels.server.calls import METHODS
 from nbchannels.server.clients import Client
@@ -108,7 +108,8 @@ class Connection:
         self.layer: InMemoryChannelLayer = hub.layer
         self.transport = transport
         self.session = session
-        self.feeds = session.feeds
+        #: By group.
+        self.feeds: dict[str, Feed] = {}
         self.limits = limits
         self.user = user
         self.number = 0
@@ -168,8 +169,7 @@ class Connection:
         self.heard = time.monotonic()
         control = self.session.receive_text(text)
         if isinstance(control, Ack):
-            for feed in self.session.acknowledge(control.logs):
-                feed.pump({})
+            self._acknowledge(control)
             return
         try:
             await self._act(control)
@@ -178,6 +178,15 @@ class Connection:
                 raise
             number = control.id if isinstance(control, Call) else None
             self.tell(Failure(number, error.to_wire()))
+
+    def _acknowledge(self, control: Ack) -> None:
+        """The client has processed its messages up to these offsets: the feeds may go on."""
+        offsets = dict(control.logs)
+        for feed in list(self.feeds.values()):
+            offset = offsets.get(feed.log.number)
+            if offset is not None:
+                feed.acknowledge(offset)
+                feed.pump({})
 
     async def receive_bytes(self, data: bytes) -> None:
         """Data records came: each goes to the layer, and is answered."""

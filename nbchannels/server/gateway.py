@@ -18,8 +18,8 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
 from nbchannels.exceptions import RemoteProtocolError
+from nbchannels.layers.feed import Batch
 from nbchannels.protocol.events import Challenge, Hello, KernelProof, ServerProof, Welcome
-from nbchannels.protocol.feed import Batch
 from nbchannels.protocol.proof import kernel_mac, new_nonce, same, server_mac
 from nbchannels.protocol.server import ServerSession, State
 from nbchannels.server.clients import Client

@@ -11,10 +11,10 @@ import threading
 import time
 from typing import Any, Protocol
 
+from nbchannels.layers.feed import Batch, Feed
 from nbchannels.layers.groups import GroupState
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.protocol.events import Control, GoAway, Heartbeat
-from nbchannels.protocol.feed import Batch, Feed
 from nbchannels.server.clients import Client, Clients
 
 __all__ = ["Connected", "Hub"]

@@ -1,6 +1,7 @@
 """What all layers inherit: limits by pattern, and options that are checked."""
 
 import re
+from concurrent.futures import Future
 
 import pytest
 
@@ -29,8 +30,6 @@ def test_bad_options_are_refused(option, value):
 
 
 def test_giving_up_says_that_it_may_have_arrived():
-    from concurrent.futures import Future
-
     pending = Future()
     error = InMemoryChannelLayer().give_up(pending, 5)
     assert isinstance(error, DeliveryUnknown)

@@ -77,7 +77,7 @@ def test_against_a_list(steps, max_messages, max_bytes):
 def test_after_is_bounded_and_contiguous(offset, limit, max_bytes):
     log = filled(20, max_messages=15)
     found = log.after(offset, limit, max_bytes)
-    expected = [n for n in range(max(offset + 1, 6), 21)][:limit]
+    expected = list(range(max(offset + 1, 6), 21))[:limit]
     assert [e.offset for e in found] == expected[: len(found)]
     assert len(found) <= limit
     assert bool(found) == bool(expected)

@@ -33,7 +33,7 @@ class LayerMachine(RuleBasedStateMachine):
         self.queues: dict[str, list[tuple[int, float]]] = {n: [] for n in "abc"}
         self.members: dict[str, list[str]] = {n: [] for n in "abc"}
         self.logs: dict[str, list[int]] = {n: [] for n in "abc"}
-        self.kept_from: dict[str, int] = {n: 0 for n in "abc"}
+        self.kept_from: dict[str, int] = dict.fromkeys("abc", 0)
         self.cursors = []
         self.number = 0
 

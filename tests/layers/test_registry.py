@@ -1,6 +1,7 @@
 """The rules of sending, and the bounds."""
 
 import secrets
+import threading
 
 import pytest
 
@@ -75,8 +76,6 @@ def test_group_sends_respect_the_bytes_in_mailboxes():
 
 
 def test_groups_are_bounded_and_the_idlest_makes_room():
-    import threading
-
     state = registry(groups=3)
     for n in range(10):
         state.append(f"g{n}", message(), float(n))

@@ -11,7 +11,6 @@ from nbchannels.protocol.events import (
     PUBLISH,
     RECEIPT_WANTED,
     SEND,
-    Ack,
     Hello,
     KernelProof,
     Record,
@@ -130,9 +129,3 @@ def test_a_withdrawn_record_holds_nobody_up():
     session.rejected(publish(1), LayerUnavailable("away"))
     session.receive_text('{"op": "withdraw", "kind": "group", "name": "index", "sequence": 1}')
     assert session.waits_for(publish(2)) is None
-
-
-def test_acknowledgements_reach_their_feeds():
-    session = opened()
-    assert session.acknowledge([(7, 3)]) == []
-    assert isinstance(session.receive_text('{"op": "ack", "logs": [[7, 3]]}'), Ack)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from nbchannels.encoding import JSON, Encoded
+from nbchannels.layers.feed import Feed
 from nbchannels.layers.groups import GroupState, LogCursor
 from nbchannels.layers.log import Log
 from nbchannels.protocol.codec import decode_records
 from nbchannels.protocol.events import Gap, Subscribed
-from nbchannels.protocol.feed import Feed
 
 
 class Socket:
@@ -180,7 +180,7 @@ def test_a_late_acknowledgement_of_a_replaced_subscription_is_harmless():
 
 
 class FeedMachine(RuleBasedStateMachine):
-    """Whatever happens, the client sees contiguous offsets or an announcement, within the window."""
+    """The client sees contiguous offsets or an announcement, within the window, whatever happens."""
 
     @initialize(
         mode=st.sampled_from(["log", "latest"]),
