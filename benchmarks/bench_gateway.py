@@ -68,8 +68,10 @@ class Reader(asyncio.Protocol):
 
     def send_text(self, record):
         data = json.dumps(record).encode()
-        head = struct.pack("!BB", 0x81, 0x80 | len(data)) if len(data) < 126 else struct.pack(
-            "!BBH", 0x81, 0x80 | 126, len(data)
+        head = (
+            struct.pack("!BB", 0x81, 0x80 | len(data))
+            if len(data) < 126
+            else struct.pack("!BBH", 0x81, 0x80 | 126, len(data))
         )
         self.transport.write(head + bytes(4) + data)  # masked with zeros
 
@@ -142,51 +144,53 @@ class Counter:
             self.pipe.send("all")
 
 
+async def hold(pipe, port, path):
+    """Hold the connections of one kind until told to let them go."""
+    loop = asyncio.get_running_loop()
+    counter, done = Counter(pipe), loop.create_future()
+
+    def heard():
+        message = pipe.recv()
+        if message is None:
+            done.set_result(None)
+        else:
+            counter.expected = message
+            counter.delivered(0)
+
+    readers = []
+    for _ in range(SOCKETS):
+        _, reader = await loop.create_connection(
+            lambda: Reader(counter, path, path == "/ws"), "127.0.0.1", port
+        )
+        readers.append(reader)
+    loop.add_reader(pipe.fileno(), heard)
+    await done
+    loop.remove_reader(pipe.fileno())
+    for reader in readers:
+        reader.transport.close()
+
+
 def client(pipe):
-    async def run():
-        loop = asyncio.get_running_loop()
-        while True:
-            request = await loop.run_in_executor(None, pipe.recv)
-            if request is None:
-                return
-            port, path = request
-            counter = Counter(pipe)
-
-            def heard():
-                message = pipe.recv()
-                if message is None:
-                    done.set_result(None)
-                else:
-                    counter.expected = message
-                    counter.delivered(0)
-
-            readers = []
-            for _ in range(SOCKETS):
-                _, reader = await loop.create_connection(
-                    lambda: Reader(counter, path, path == "/ws"), "127.0.0.1", port
-                )
-                readers.append(reader)
-            done = loop.create_future()
-            loop.add_reader(pipe.fileno(), heard)
-            await done
-            loop.remove_reader(pipe.fileno())
-            for reader in readers:
-                reader.transport.close()
-
-    asyncio.run(run())
+    while (request := pipe.recv()) is not None:
+        asyncio.run(hold(pipe, *request))
 
 
 # The server process.
 
 sockets = set()
+all_gone = asyncio.Event()
+all_gone.set()
 
 
 class Bare(WebSocketHandler):
     def open(self):
         sockets.add(self)
+        all_gone.clear()
 
     def on_close(self):
         sockets.discard(self)
+        if not sockets:
+            all_gone.set()
 
     def get_compression_options(self):
         return None
@@ -238,8 +242,7 @@ async def measure(pipe, port, path, send, layer):
             cpu.append((time.process_time() - start_cpu) / SOCKETS / messages)
         figures[title] = statistics.median(cpu), statistics.median(wall)
     pipe.send(None)
-    while sockets:
-        await asyncio.sleep(0.01)
+    await all_gone.wait()
     return figures
 
 
@@ -272,7 +275,9 @@ def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     sys.argv[1:] = []
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(target=client, args=(theirs,), daemon=True)
+    process = multiprocessing.get_context("fork").Process(
+        target=client, args=(theirs,), daemon=True
+    )
     process.start()
     results = asyncio.run(run(ours))
     ours.send(None)

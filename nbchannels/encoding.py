@@ -15,7 +15,7 @@ import numbers
 import pathlib
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -354,7 +354,8 @@ def _scalar(value: Any, path: str, depth: int, placed: list[_Placed]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return _mapping(fields, path, depth, placed)
-    raise EncodingError(f"{path} is {shown(value)}, which does not travel; {_remedy(value)}", path)
+    remedy = next(remedy for holds, remedy in _REMEDIES if holds(value))
+    raise EncodingError(f"{path} is {shown(value)}, which does not travel; {remedy}", path)
 
 
 def _time(value: Any, path: str) -> msgspec.msgpack.Ext:
@@ -383,21 +384,15 @@ def _time(value: Any, path: str) -> msgspec.msgpack.Ext:
     return msgspec.msgpack.Ext(EXT_CIVIL, _ENCODER.encode([kind, number]))
 
 
-def _remedy(value: Any) -> str:
-    if isinstance(value, (set, frozenset)):
-        return "send a list: sorted(...)"
-    if isinstance(value, complex):
-        return "send its .real and .imag"
-    if isinstance(value, numbers.Number):
-        return "send float(...), or str(...)"
-    if inspect.isawaitable(value):
-        return "did you mean to await it?"
-    if callable(value):
-        return "did you mean to call it?"
-    if hasattr(value, "collect"):
-        return "send its .collect()"
-    if hasattr(value, "keys"):
-        return "send dict(...)"
-    if hasattr(value, "__iter__"):
-        return "send a list: list(...)"
-    return "send its values as a dict, or str(...)"
+# The first that holds, for what has no encoding.
+_REMEDIES: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (lambda value: isinstance(value, (set, frozenset)), "send a list: sorted(...)"),
+    (lambda value: isinstance(value, complex), "send its .real and .imag"),
+    (lambda value: isinstance(value, numbers.Number), "send float(...), or str(...)"),
+    (inspect.isawaitable, "did you mean to await it?"),
+    (callable, "did you mean to call it?"),
+    (lambda value: hasattr(value, "collect"), "send its .collect()"),
+    (lambda value: hasattr(value, "keys"), "send dict(...)"),
+    (lambda value: hasattr(value, "__iter__"), "send a list: list(...)"),
+    (lambda value: True, "send its values as a dict, or str(...)"),
+)

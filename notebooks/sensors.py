@@ -23,6 +23,9 @@ import time
 import urllib.error
 import urllib.request
 
+import psutil
+from jupyter_server.serverapp import list_running_servers
+
 __all__ = ["Station", "read", "start"]
 
 
@@ -47,7 +50,7 @@ class Station:
     def __repr__(self):
         state = self.process.poll()
         if state is None:
-            return f"<sensors of this computer post to group {self.group!r}, process {self.process.pid}>"
+            return f"<sensors post to group {self.group!r}, process {self.process.pid}>"
         return f"<sensors stopped, process {self.process.pid}>"
 
 
@@ -69,8 +72,6 @@ def start(group="sensors", every=0.25, url=None, token=None):
 
 def own_server():
     """Address and token of the Jupyter server that this kernel belongs to."""
-    from jupyter_server.serverapp import list_running_servers
-
     wanted = os.environ.get("NBCHANNELS_URL", "").rstrip("/")
     servers = list(list_running_servers())
     for server in servers:
@@ -86,8 +87,6 @@ def own_server():
 
 def read(seconds):
     """Measure for ``seconds`` and return one reading."""
-    import psutil
-
     before, start = psutil.net_io_counters(), time.monotonic()
     cpu = psutil.cpu_percent(interval=seconds)
     after, elapsed = psutil.net_io_counters(), time.monotonic() - start

@@ -160,7 +160,7 @@ def _python_of(pid: int | None) -> str:
     names = [Path(os.fsdecode(word)) for word in words[:2]]
     # As it was called, which is inside its environment; or beside the command that was called.
     for name in names:
-        candidate = name if name.name.startswith("python") else name.with_name("python")
+        candidate = name if name.name.startswith("python") else name.parent / "python"
         if name.is_absolute() and candidate.exists():
             return str(candidate)
     try:

@@ -180,7 +180,7 @@ def test_a_late_acknowledgement_of_a_replaced_subscription_is_harmless():
 
 
 class FeedMachine(RuleBasedStateMachine):
-    """The client sees contiguous offsets or an announcement, within the window, whatever happens."""
+    """The client sees contiguous offsets or an announcement, within the window, always."""
 
     @initialize(
         mode=st.sampled_from(["log", "latest"]),

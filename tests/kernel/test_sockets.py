@@ -1,0 +1,27 @@
+"""Opening the WebSocket: our subprotocol, our credentials, and errors one can tell apart."""
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from nbchannels.kernel.credentials import Found
+from nbchannels.kernel.sockets import open_socket
+from tests.kernel.conftest import RunningServer, free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.asyncio]
+
+
+async def test_a_script_comes_in_with_its_token(server: RunningServer) -> None:
+    socket = await open_socket(server.found())
+    assert socket.selected_subprotocol == "nbchannels.v1"
+    socket.close()
+
+
+async def test_a_wrong_token_is_an_http_error(server: RunningServer) -> None:
+    with pytest.raises(HTTPClientError) as caught:
+        await open_socket(Found(server.url, "wrong"))
+    assert caught.value.code == 403
+
+
+async def test_nobody_there_is_an_os_error() -> None:
+    with pytest.raises(OSError, match="refused"):
+        await open_socket(Found(f"http://127.0.0.1:{free_port()}/", "token"))
