@@ -140,6 +140,10 @@ class Bridge:
     def start(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
         """Run a coroutine on the bridge's thread; cancelling the future cancels it."""
         future: Future[T] = Future()
+        self._begin(coroutine, future)
+        return future
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T], future: "Future[T]") -> None:
         context, loop = self._context(), self.loop
 
         def begin() -> None:
@@ -151,7 +155,6 @@ class Bridge:
             future.add_done_callback(functools.partial(_cancel_with, loop, task))
 
         loop.call_soon_threadsafe(begin, context=context)
-        return future
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine on the bridge's thread and wait for its result.
@@ -172,8 +175,9 @@ class Bridge:
                 f"a synchronous call on the thread {self.name!r}, which would have to answer it; "
                 f"in a coroutine: await {name}(...)"
             )
-        future = self.start(coroutine)
-        try:
+        future: Future[T] = Future()
+        try:  # begun inside: an interrupt at any moment finds the future that it cancels
+            self._begin(coroutine, future)
             return self.wait(future, timeout)
         except BaseException:
             future.cancel()

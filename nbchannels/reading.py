@@ -70,15 +70,16 @@ class _Reader:
             ChannelsError: the subscription has ended.
             EncodingError: a message cannot be read; the next call goes on behind it.
         """
-        if self._closed or self._cursor is None:
-            return None
-        if not self._items:
-            try:
-                self._items.extend(self._cursor.take())
-            except Exception:
-                self.close()
-                raise
-        while self._items:
+        cursor = self._cursor
+        while cursor is not None and not self._closed:
+            if not self._items:
+                try:
+                    self._items.extend(cursor.take())
+                except Exception:
+                    self.close()
+                    raise
+                if not self._items:
+                    break
             item = self._items.popleft()
             if isinstance(item, Record):
                 return _message(self._layer, self.group, item)
@@ -349,7 +350,7 @@ class Subscription:
                 result = self._callback(message)
                 if inspect.isawaitable(result):
                     user_bridge.run(_awaited(result))
-            except Exception as error:
+            except BaseException as error:  # an exit() in it ends nothing either
                 name = getattr(self._callback, "__name__", repr(self._callback))
                 self._failed(
                     error,
@@ -358,7 +359,7 @@ class Subscription:
                 )
         return message is not None
 
-    def _failed(self, error: Exception, sentence: str) -> None:
+    def _failed(self, error: BaseException, sentence: str) -> None:
         self.errors += 1
         self.last_error = "".join(traceback.format_exception(error))
         note_unseen(sentence)

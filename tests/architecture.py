@@ -102,6 +102,12 @@ HEAVY = (
 # Modules whose tests stand in a file of another name.
 COVERED_BY: dict[str, str] = {
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
+    # The conformance suite is tests itself: the memory layer runs all of it.
+    "testing.layers": "tests/layers/test_contract.py",
+    "testing.channel_contract": "tests/layers/test_contract.py",
+    "testing.log_contract": "tests/layers/test_contract.py",
+    "testing.value_contract": "tests/layers/test_contract.py",
+    "testing.reading": "tests/layers/test_contract.py",
 }
 
 # TypeScript that knows JupyterLab; all else also runs in VS Code, Colab and Voilà.

@@ -139,7 +139,7 @@ class Connection:
         task = self._task
         if task is None or task.done():
             return
-        if self.status == "open" and not bridge.here:
+        if self.status in ("open", "connecting") and not bridge.here:
             self.outbox.flush(1.0)
         self.status, self.detail = "closed", "closed"
         task.cancel()

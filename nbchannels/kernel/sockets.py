@@ -1,9 +1,13 @@
 """Opening the WebSocket to the server that was found."""
 
+import socket as sockets
+from typing import Any
+
 from tornado.httpclient import HTTPRequest
+from tornado.netutil import DefaultLoopResolver
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from nbchannels.kernel.discovery import Found
+from nbchannels.kernel.credentials import Found, is_loopback
 
 __all__ = ["open_socket"]
 
@@ -31,8 +35,22 @@ async def open_socket(found: Found) -> WebSocketClientConnection:
         subprotocols=["nbchannels.v1"],
         max_message_size=MAX_MESSAGE,
         compression_options=None,
+        resolver=_NearResolver(),
     )
     if socket.protocol is not None:
         # Tornado's HTTP client leaves it off, and small answers would wait 40 ms for others.
         socket.protocol.set_nodelay(True)
     return socket
+
+
+class _NearResolver(DefaultLoopResolver):
+    """Looks this machine up at once: at exit, when a script flushes, no thread can be had."""
+
+    async def resolve(
+        self, host: str, port: int, family: sockets.AddressFamily = sockets.AF_UNSPEC
+    ) -> list[tuple[int, Any]]:
+        """The addresses of a host."""
+        if not is_loopback(host):
+            return await super().resolve(host, port, family)
+        found = sockets.getaddrinfo(host, port, family, sockets.SOCK_STREAM)
+        return [(info[0], info[4]) for info in found]

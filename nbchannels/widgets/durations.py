@@ -21,7 +21,7 @@ _UNITS = {
     "d": 86400.0,
     "day": 86400.0,
 }
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([A-Za-z]+?)s?\s*")
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([A-Za-z]+)\s*")
 
 
 def window_of(value: Any) -> dict[str, float | int] | None:
@@ -49,7 +49,7 @@ def window_of(value: Any) -> dict[str, float | int] | None:
     elif isinstance(value, str):
         found = _DURATION.fullmatch(value)
         unit = found.group(2).lower() if found else ""
-        factor = _UNITS.get(unit, _UNITS.get(f"{unit}s"))
+        factor = _UNITS.get(unit, _UNITS.get(unit.removesuffix("s")))
         if found and factor is not None:
             seconds = float(found.group(1) or 1) * factor
     elif isinstance(value, int) and not isinstance(value, bool) and value > 0:

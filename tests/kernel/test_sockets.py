@@ -14,6 +14,7 @@ async def test_a_script_comes_in_with_its_token(server: RunningServer) -> None:
     socket = await open_socket(server.found())
     assert socket.selected_subprotocol == "nbchannels.v1"
     socket.close()
+    assert await socket.read_message() is None
 
 
 async def test_a_wrong_token_is_an_http_error(server: RunningServer) -> None:

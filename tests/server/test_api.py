@@ -24,7 +24,7 @@ def test_every_error_of_ours_has_a_status():
 async def test_long_names_make_no_long_answers(call: Call):
     answer = await call("POST", "api/groups/index", {"k" * 10_000: {"a": 2**70}})
     assert answer.status == 400
-    assert len(answer.error["message"]) == 2000
+    assert len(answer.error["message"]) <= 2000
     assert len(answer.error["path"]) <= 2000
 
 

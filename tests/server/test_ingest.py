@@ -111,7 +111,7 @@ class TestWhatIsNoMessage:
             ("  \n", "the body is empty"),
             ("5", "msg is an int: 5; a message is a JSON object such as"),
             ('"text"', "msg is a str: 'text'"),
-            ("null", "msg is a NoneType: None"),
+            ("null", "msg is None; a message is a JSON object"),
             ("true", "msg is a bool: True"),
             ("hello", "the body is no JSON: expecting value at line 1 column 1"),
             ('{"a": 1', "the body is no JSON: expecting ',' delimiter at line 1 column 8"),
@@ -208,7 +208,7 @@ class TestNamedCodecs:
         ("body", "said"),
         [
             (b"\x01", "not a dict"),
-            (b"\x81\x01\x02", "keys are str"),
+            (b"\x81\x01\x02", "a key that is no text"),
             (b"\x81\xa1a", "cannot be decoded"),
             (b"", "cannot be decoded"),
             (b"\x81\xa1a\x01\x00", "cannot be decoded"),

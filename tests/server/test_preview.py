@@ -110,7 +110,7 @@ def test_raw_bytes():
 def test_keys_that_are_no_text_and_deep_nesting():
     body = b"\x81\x01\x02"
     head = len(body).to_bytes(4, "little") + body
-    assert describe(record(MSGPACK, head))["message"] == {"1": 2}
+    assert "a key that is no text" in describe(record(MSGPACK, head))["omitted"]
     deep = b"\x81\xa1a" + b"\x91" * 500 + b"\xc0"
     entry = describe(record(MSGPACK, len(deep).to_bytes(4, "little") + deep))
     json.dumps(entry)
