@@ -66,7 +66,6 @@ def _column(pandas: Any, numpy: Any, pieces: list[_Piece], total: int) -> Any:
                 joined.index = numpy.concatenate(
                     [numpy.arange(p.start, p.start + p.rows) for p in pieces]
                 )
-                joined = joined.reindex(pandas.RangeIndex(total))
             return joined
     values: list[Any] = [None] * total
     for start, rows, value, is_column in pieces:

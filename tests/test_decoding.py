@@ -209,7 +209,7 @@ ARROWS = [Encoded(ARROW, arrow(TABLE)), Encoded(ARROW, arrow(TABLE, compression=
 
 
 @given(st.sampled_from([JSON, MSGPACK, ARROW]), st.binary(max_size=200))
-@settings(max_examples=300)
+@settings(max_examples=max(300, settings().max_examples), deadline=None)
 def test_random_bytes(codec, data):
     try:
         assert isinstance(decode(codec, data), dict)
@@ -232,7 +232,7 @@ def mutated(draw, messages):
 
 
 @given(mutated(MESSAGES))
-@settings(max_examples=600)
+@settings(max_examples=max(600, settings().max_examples), deadline=None)
 def test_mutated_messages(message):
     try:
         found = decode(*message)
@@ -243,7 +243,7 @@ def test_mutated_messages(message):
 
 
 @given(mutated(ARROWS))
-@settings(max_examples=150)
+@settings(max_examples=max(150, settings().max_examples), deadline=None)
 def test_mutated_arrow(message):
     try:
         assert isinstance(decode(*message), Frame)
@@ -252,6 +252,7 @@ def test_mutated_arrow(message):
 
 
 @given(st.sampled_from(MESSAGES + ARROWS), st.integers(0, 10_000))
+@settings(deadline=None)
 def test_truncated_messages(message, size):
     data = message.body[: size % len(message.body)]
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbchannels.arrays import Frame
@@ -112,6 +112,7 @@ def nested(leaves):
 
 
 @given(nested(PLAIN | st.floats(allow_nan=False, allow_infinity=False)))
+@settings(deadline=None)
 def test_what_json_can_say_travels_as_json(message):
     encoded = encode(message)
     assert encoded.codec == JSON
@@ -120,6 +121,7 @@ def test_what_json_can_say_travels_as_json(message):
 
 
 @given(nested(ANYTHING))
+@settings(deadline=None)
 def test_everything_arrives_as_it_was(message):
     encoded = encode(message)
     assert same(decode(*encoded), message)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbchannels.exceptions import InvalidName
@@ -45,6 +45,7 @@ def test_vectors(case, kind, is_valid, require):
 
 @pytest.mark.parametrize(("kind", "is_valid", "require"), CHECKS)
 @given(st.one_of(st.text(), st.text("ab!.-_ü \n", max_size=120), st.none(), st.integers()))
+@settings(deadline=None)
 def test_an_error_shows_a_name_that_would_do(kind, is_valid, require, name):
     if is_valid(name):
         assert require(name) is name

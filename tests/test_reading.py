@@ -424,7 +424,7 @@ class Meanwhile(InMemoryChannelLayer):
     happening = None
 
     async def read(self, group, start="earliest", limit=256):
-        page = await super().read(group, start, min(limit, 10))
+        page = await super().read(group, start, min(limit, 12))
         if self.happening is not None:
             happening, self.happening = self.happening, None
             happening(self)
@@ -437,9 +437,9 @@ def trimmed(layer):
 
 @pytest.mark.parametrize(("happening", "expected"), [
     (lambda layer: send(layer, *range(50, 80)), range(50)),
-    (lambda layer: [layer._registry.clear("index", 0), send(layer, *range(90, 99))], range(10)),
-    (lambda layer: layer._registry.clear("index", 0), range(10)),
-    (trimmed, [*range(10), *range(30, 50)]),
+    (lambda layer: [layer._registry.clear("index", 0), send(layer, *range(90, 99))], range(12)),
+    (lambda layer: layer._registry.clear("index", 0), range(12)),
+    (trimmed, [*range(12), *range(30, 50)]),
 ], ids=["appended", "cleared and sent", "cleared", "trimmed"])  # fmt: skip
 def test_what_happens_while_history_is_read(happening, expected):
     layer = Meanwhile()

@@ -1,5 +1,6 @@
 """Opening the WebSocket to the server that was found."""
 
+import asyncio
 import socket as sockets
 from typing import Any
 
@@ -30,17 +31,29 @@ async def open_socket(found: Found) -> WebSocketClientConnection:
         request_timeout=CONNECT_TIMEOUT,
         **found.tls,
     )
-    socket = await websocket_connect(
+    opening = websocket_connect(
         request,
         subprotocols=["nbchannels.v1"],
         max_message_size=MAX_MESSAGE,
         compression_options=None,
         resolver=_NearResolver(),
     )
+    task = asyncio.ensure_future(opening)
+    try:
+        socket = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_close)  # tornado opens it all the same
+        raise
     if socket.protocol is not None:
         # Tornado's HTTP client leaves it off, and small answers would wait 40 ms for others.
         socket.protocol.set_nodelay(True)
     return socket
+
+
+def _close(opened: "asyncio.Future[WebSocketClientConnection]") -> None:
+    """Nobody waits for this WebSocket any more."""
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().close()
 
 
 class _NearResolver(DefaultLoopResolver):

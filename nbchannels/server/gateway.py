@@ -230,8 +230,13 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if self._patience is not None:
             self._patience.cancel()
         host = self.host
-        if len(host.hub.connections) >= host.limits.connections:
-            self.refuse(4504, f"{host.limits.connections} connections, the limit")
+        connections = host.hub.connections.values()
+        mine = sum(other.client.principal == client.principal for other in connections)
+        if len(connections) >= host.limits.connections:
+            self.refuse(4504, f"{len(connections)} connections, the limit of this server")
+            return
+        if mine >= host.limits.connections_per_user:
+            self.refuse(4504, f"{mine} connections of one user, the limit; close some pages")
             return
         self.connection.client = client
         limits = host.limits

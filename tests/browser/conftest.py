@@ -86,7 +86,7 @@ def visitor(browser: Browser, jupyter: Jupyter) -> Iterator[Visitor]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """On failure: what the servers wrote, what was wrong on the pages, and what they looked like."""
+    """On failure: what the servers wrote, and what was wrong on the pages, with a picture."""
     outcome: Any = yield
     report = outcome.get_result()
     if not report.failed:

@@ -15,10 +15,14 @@ PATIENCE = 20_000  # milliseconds
 App = Literal["lab", "notebook"]
 PATHS: dict[App, str] = {"lab": "lab/tree/", "notebook": "notebooks/"}
 
-#: Errors on a page that are not ours and harm nobody.
+#: Errors on a page that come without any extension too, and harm nobody.
 KNOWN = (
-    # Notebook 7.6 without any extension.
-    r"Cannot read properties of (undefined|null) \(reading 'schema'\)",
+    # Notebook 7.6.
+    r"^page error: Cannot read properties of undefined \(reading 'schema'\)$",
+    # Notebook 7.6 where JupyterLab has left a workspace.
+    r"^page error: Command 'filebrowser:open-path' not registered\.$",
+    # JupyterLab 4.6 when a kernel is shut down soon after its start.
+    r"^console: Could not restore the debugger state: Canceled future for debug_request",
 )
 #: What a browser says about a server that is not there.
 AWAY = (r"net::ERR_", r"WebSocket", r"Failed to fetch", r"NetworkError", r"status of 50\d")

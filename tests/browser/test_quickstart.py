@@ -49,7 +49,8 @@ def story(request: pytest.FixtureRequest, browser: Browser, jupyter: Jupyter) ->
         story = Story(app, notebook, visitor)
         notebook.begin_command("notebook:run-all-cells")
         notebook.wait(
-            "() => nbtest.prompt('busy').includes('*') && !nbtest.prompt('sensors-plot').includes('*')"
+            "() => nbtest.prompt('busy').includes('*')"
+            " && !nbtest.prompt('sensors-plot').includes('*')"
             " && nbtest.plots('sensors-plot').length === 1",
             timeout=40_000,
         )

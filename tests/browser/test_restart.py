@@ -1,5 +1,6 @@
 """A server that dies and comes back, and one that has no extension."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from tests.browser.driving import AWAY
 from tests.browser.jupyter import Jupyter, shown_view
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+LOG = logging.getLogger(__name__)
 
 
 def test_after_kill_9_the_page_is_live_within_5_seconds_and_shows_the_gap(
@@ -35,7 +37,9 @@ def test_after_kill_9_the_page_is_live_within_5_seconds_and_shows_the_gap(
         server.start()  # and it answers
         answered = time.monotonic()
         view.wait_for_chip("live", timeout=5000)
-        assert time.monotonic() - answered < 5
+        seconds = time.monotonic() - answered
+        LOG.info("live again after %.2f s", seconds)
+        assert seconds < 5
 
         for y in range(5, 10):
             server.post("crash", {"y": y})
@@ -45,7 +49,7 @@ def test_after_kill_9_the_page_is_live_within_5_seconds_and_shows_the_gap(
         (gap,) = plot["gaps"]
         (run,) = plot["runs"]
         ys, xs = run["series"]["y"]["y"], run["series"]["y"]["x"]
-        # The line is interrupted where messages may be missing, and what came before is still there.
+        # The line is interrupted there, and what came before is still shown.
         assert [y for y in ys if y == y] == list(range(10))
         assert ys[5] != ys[5]
         assert (gap["from"], gap["to"]) == (xs[4], xs[6])

@@ -64,17 +64,20 @@ def test_a_view_in_a_box_of_widgets_draws(visitor: Visitor, jupyter: Jupyter, ap
         f"{group}.ipynb",
         {
             "box": "import ipywidgets\nimport nbchannels as nb\n"
-            f'left, right = nb.LivePlot("{group}"), nb.LivePlot("{group}", kind="bar")\n'
-            "ipywidgets.VBox([ipywidgets.HBox([left]), right])",
-            "send": f'for step in range(50):\n    nb.Group("{group}").send({{"step": step, "y": 5}})',
-            "change": 'right.title = "Changed"',
+            f'group = nb.Group("{group}")\n'
+            "left, right = nb.LivePlot(group), nb.LivePlot(group)\n"
+            'below = nb.LivePlot(group, kind="bar", height=150)\n'
+            "ipywidgets.VBox([ipywidgets.HBox([left, right]), below])",
+            "send": 'for step in range(50):\n    group.send({"step": step, "y": 5})',
+            "change": 'below.title = "Changed"',
         },
     )
     notebook = visitor.open(f"{group}.ipynb", app)
     notebook.run("box", "send")
-    views = [
-        notebook.view("box", ".widget-vbox .widget-hbox"),
-        notebook.view("box", ".widget-vbox > :not(.widget-hbox)"),
+    left, right, below = views = [
+        notebook.view("box", ".widget-hbox > :nth-child(1)"),
+        notebook.view("box", ".widget-hbox > :nth-child(2)"),
+        notebook.view("box", ".widget-vbox > :nth-child(2)"),
     ]
     for view in views:
         view.look().wait_for_chip("live")
@@ -84,8 +87,15 @@ def test_a_view_in_a_box_of_widgets_draws(visitor: Visitor, jupyter: Jupyter, ap
     for view in views:
         view.look().wait_for_legend("y", "8")
     notebook.wait("() => nbtest.coloured('box') > 100")
+    # They share the width there is.
+    halves = [view.look().element.bounding_box() for view in (left, right)]
+    whole = below.look().element.bounding_box()
+    assert whole is not None
+    for half in halves:
+        assert half is not None
+        assert half["width"] == pytest.approx(whole["width"] / 2, abs=8)
     notebook.run("change")
-    views[1].look().wait_for_text("Changed")
+    below.look().wait_for_text("Changed")
     notebook.picture(f"boxes-{app}")
 
 

@@ -16,6 +16,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.layers.cursor import Anchor, Missing
+from nbchannels.protocol.events import Position
 from nbchannels.testing.reading import contents, drain, next_items
 from tests.kernel.conftest import RunningServer
 
@@ -296,6 +297,8 @@ async def test_now_is_after_everything_sent_before(layer: KernelChannelLayer) ->
     first = await layer.subscribe("index")
     for n in range(200):
         await layer.group_send("index", {"n": n})
+    # A stream that lags, as one does whose window is full.
+    layer._streams["index"].position = Position(first.anchor.epoch, 100, 0)
     second = await layer.subscribe("index")
     assert second.anchor.offset == 200
     await layer.group_send("index", {"n": 200})
