@@ -69,6 +69,8 @@ class Feed:
         "_bytes",
         "_inflight",
         "_late",
+        "_messages",
+        "_stuck",
         "acked",
         "cursor",
         "log",
@@ -95,9 +97,12 @@ class Feed:
         self.log: Log = cursor.log
         #: The last offset sent, as a message or inside a gap; and the last one acknowledged.
         self.sent = self.acked = cursor.anchor.offset
-        self._inflight: deque[tuple[int, int]] = deque()
-        self._bytes = 0
+        # Batches without an acknowledgement: their last offset, messages and bytes; and the sums.
+        self._inflight: deque[tuple[int, int, int]] = deque()
+        self._messages = self._bytes = 0
         self._late = False
+        # The next message does not fit: nothing is looked at until something is acknowledged.
+        self._stuck = False
 
     def subscribed(self, anchor: Anchor) -> Subscribed:
         """The control record that says where the messages begin."""
@@ -130,8 +135,8 @@ class Feed:
             sent = self.sent
             if sent >= log.top:
                 return
-            room = self.window - sent + self.acked
-            if room <= 0:
+            room = self.window - self._messages
+            if room <= 0 or self._stuck:
                 self._late = True
                 return
             if self._late and self.mode == "latest":
@@ -157,12 +162,13 @@ class Feed:
                     continue
                 size = len(batch.data)
                 if self._bytes and size > space:
-                    self._late = True
+                    self._late = self._stuck = True
                     return
             if not sink.write(batch):
                 return
             self.sent = batch.last
-            self._inflight.append((batch.last, size))
+            self._inflight.append((batch.last, batch.count, size))
+            self._messages += batch.count
             self._bytes += size
 
     def _batch(self, sent: int, limit: int, max_bytes: int) -> Batch | None:
@@ -183,8 +189,6 @@ class Feed:
 
     def _skip(self, last: int, reason: Literal["trimmed", "conflated"]) -> None:
         self.sink.tell(Gap(self.log.number, self.sent + 1, last, reason))
-        if self.acked == self.sent:
-            self.acked = last
         self.sent = last
 
     def _go_over(self) -> None:
@@ -195,8 +199,8 @@ class Feed:
         self.log = new
         self.sent = self.acked = anchor.offset
         self._inflight.clear()
-        self._bytes = 0
-        self._late = False
+        self._messages = self._bytes = 0
+        self._late = self._stuck = False
         self.sink.tell(self.subscribed(anchor))
 
     def acknowledge(self, offset: int) -> None:
@@ -209,4 +213,13 @@ class Feed:
             self.acked = offset
         inflight = self._inflight
         while inflight and inflight[0][0] <= offset:
-            self._bytes -= inflight.popleft()[1]
+            _, messages, size = inflight.popleft()
+            self._messages -= messages
+            self._bytes -= size
+            self._stuck = False
+        if inflight:
+            # Part of a batch: its messages leave the window, its bytes when all of it is processed.
+            last, messages, size = inflight[0]
+            rest = min(messages, last - offset)
+            self._messages -= messages - rest
+            inflight[0] = (last, rest, size)

@@ -62,7 +62,7 @@ class Log:
         epoch: random, of this log.
         max_messages: entries kept.
         max_bytes: of all entries kept.
-        before: the epoch of the group's log before this one that `clear` ended, if any.
+        before: the epochs of this group that `clear` ended, the newest last.
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class Log:
         epoch: str,
         max_messages: int = 10_000,
         max_bytes: int = 16 * 2**20,
-        before: str | None = None,
+        before: tuple[str, ...] = (),
     ) -> None:
         self.number = number
         self.epoch = epoch
@@ -189,7 +189,7 @@ class Log:
     def _resume(self, asked: Position) -> Anchor:
         oldest = self._anchor(self.first - 1)
         if asked.epoch != self.epoch:
-            cleared = self.before is not None and asked.epoch == self.before
+            cleared = asked.epoch in self.before
             return oldest._replace(recovered=False, reason="epoch", cleared=cleared)
         if asked.offset < oldest.offset:
             lost = oldest.offset - asked.offset

@@ -126,7 +126,7 @@ class Registry:
         if box.idle:
             self.mailboxes.pop(box.name, None)
 
-    def _new_log(self, before: str | None = None) -> Log:
+    def _new_log(self, before: tuple[str, ...] = ()) -> Log:
         self._logs += 1
         epoch = f"{self._bits(64):016x}"
         bounds = self.bounds
@@ -173,23 +173,24 @@ class Registry:
         dropped, size = 0, len(encoded.body)
         woken: list[Mailbox] = []
         letters: dict[float, Letter] = {}
-        room = self.bounds.mailbox_bytes - self.waiting_bytes
+        waiting, limit = self.waiting_bytes, self.bounds.mailbox_bytes
         for box in state.members.values():
             letter = letters.get(box.expiry)
             if letter is None:
                 letter = letters[box.expiry] = Letter(encoded, now, now + box.expiry, sender)
-            if len(box.letters) < box.capacity and size <= room:
-                box.letters.append(letter)
-            elif size > room or not self._make_room(box, now):
-                dropped += 1
-                box.dropped += 1
-                continue
-            else:
-                box.letters.append(letter)
-            room -= size
+            if len(box.letters) >= box.capacity or waiting + size > limit:
+                self.waiting_bytes = waiting
+                fits = self._make_room(box, now)
+                waiting = self.waiting_bytes
+                if not fits or waiting + size > limit:
+                    dropped += 1
+                    box.dropped += 1
+                    continue
+            box.letters.append(letter)
+            waiting += size
             if box.waiters:
                 woken.append(box)
-        self.waiting_bytes = self.bounds.mailbox_bytes - room
+        self.waiting_bytes = waiting
         self.counters["dropped"] += dropped
         return dropped, woken
 
@@ -296,7 +297,8 @@ class Registry:
         """Start a new epoch of the group."""
         state = self.group(name, now)
         self.log_bytes -= state.log.bytes
-        state.log = self._new_log(before=state.log.epoch)
+        # A reader may have slept through several clears; sixteen are remembered.
+        state.log = self._new_log((*state.log.before[-15:], state.log.epoch))
         return state
 
     def expire(self, box: Mailbox, now: float) -> None:

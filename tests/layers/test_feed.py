@@ -164,7 +164,7 @@ def test_a_new_log_is_announced_before_its_first_message():
     append(state, 3)
     reader.pump({})
     reader.sink.take()
-    state.log = Log(2, "f" * 16, before="e" * 16)
+    state.log = Log(2, "f" * 16, before=("e" * 16,))
     append(state, 1)
     reader.pump({})
     subscribed, first = offsets(reader.sink.take())
@@ -177,6 +177,35 @@ def test_a_late_acknowledgement_of_a_replaced_subscription_is_harmless():
     reader = feed(group())
     reader.acknowledge(99)
     assert (reader.acked, reader.sent) == (0, 0)
+
+
+def test_a_reader_whose_window_is_full_is_not_told_gap_after_gap():
+    state = group(max_messages=2)
+    reader = feed(state, window_bytes=100)
+    for _ in range(20):
+        append(state, size=40)
+        reader.pump({})
+    assert offsets(reader.sink.take()) == [1]
+    reader.acknowledge(1)
+    reader.pump({})
+    assert offsets(reader.sink.take()) == [Gap(1, 2, 18, "trimmed"), 19]
+    reader.acknowledge(19)
+    reader.pump({})
+    assert offsets(reader.sink.take()) == [20]
+
+
+def test_a_gap_wider_than_the_window_does_not_fill_it():
+    state = group(max_messages=2)
+    reader = feed(state, window=4)
+    append(state, 2)
+    reader.pump({})
+    append(state, 500)
+    reader.pump({})
+    assert offsets(reader.sink.take()) == [1, 2, Gap(1, 3, 500, "trimmed"), 501, 502]
+    reader.acknowledge(2)
+    append(state, 2)
+    reader.pump({})
+    assert offsets(reader.sink.take()) == [503, 504]
 
 
 class FeedMachine(RuleBasedStateMachine):
@@ -204,7 +233,7 @@ class FeedMachine(RuleBasedStateMachine):
     def clear(self):
         self.logs += 1
         before = self.state.log.epoch
-        self.state.log = Log(self.logs, f"{self.logs:016x}", self.kept, before=before)
+        self.state.log = Log(self.logs, f"{self.logs:016x}", self.kept, before=(before,))
 
     @rule(writable=st.booleans())
     def pump(self, writable):

@@ -60,7 +60,7 @@ def test_a_new_log_is_announced_once():
     reader = cursor(state)
     append(state)
     reader.take()
-    state.log = Log(2, "f" * 16, before="e" * 16)
+    state.log = Log(2, "f" * 16, before=("e" * 16,))
     append(state)
     anchor, record = reader.take()
     assert isinstance(anchor, Anchor)

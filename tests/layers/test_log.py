@@ -124,6 +124,6 @@ def test_resume_from_the_beginning_of_a_whole_log():
 
 
 def test_resume_after_clear_says_so():
-    log = Log(2, "f" * 16, before="e" * 16)
+    log = Log(2, "f" * 16, before=("e" * 16,))
     anchor = log.locate(Position("e" * 16, 3, 33))
     assert (anchor.recovered, anchor.reason, anchor.cleared) == (False, "epoch", True)

@@ -124,3 +124,24 @@ def test_hints():
     assert hint == "no one receives from channel 'work' yet: 1 of at most 5 messages wait"
     state.take(state.mailbox("work"), 10.0)
     assert state.put("work", message(), 20.0).receipt.hint is None
+
+
+def test_what_expires_makes_room_and_the_books_agree():
+    state = registry(mailbox_bytes=1000)
+    for name in ("a", "b"):
+        box = state.mailbox(name)
+        state.group("index", 0.0).members[name] = box
+        box.groups.add("index")
+    state.append("index", message(400), 0.0)
+    receipt = state.append("index", message(400), 61.0).receipt
+    assert receipt.dropped == 0
+    waiting = sum(len(x.encoded.body) for b in state.mailboxes.values() for x in b.letters)
+    assert state.waiting_bytes == waiting == 800
+
+
+def test_a_reader_that_slept_through_several_clears_is_told_so():
+    state = registry()
+    epoch = state.group("index", 0.0).log.epoch
+    for _ in range(3):
+        log = state.clear("index", 0.0).log
+    assert log.locate(Position(epoch, 0, 0)).cleared

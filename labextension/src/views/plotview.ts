@@ -13,6 +13,9 @@ import { Summary } from './summary';
 import { TableView } from './table';
 import { dashOf, readTheme, watchTheme, type Theme } from './theme';
 
+/** Words change no more often than this, in ms. */
+const READABLE = 200;
+
 /** What a reader did to a view, kept when its cell is run again. */
 interface Remembered {
   paused: boolean | null;
@@ -50,6 +53,7 @@ export class PlotView {
   private connection: ConnectionState;
   private pointed: Pointed | null = null;
   private toldAt = 0;
+  private later: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly root: HTMLElement,
@@ -124,6 +128,7 @@ export class PlotView {
   }
 
   dispose(): void {
+    clearTimeout(this.later);
     for (const disposer of this.disposers) {
       disposer.dispose();
     }
@@ -167,12 +172,16 @@ export class PlotView {
     this.tell();
   }
 
-  /** Bring the words up to date, a few times a second at most. */
+  /** Bring the words up to date, a few times a second at most; the last ones come late rather than never. */
   private tell(): void {
     const now = Date.now();
-    if (now - this.toldAt < 200) {
+    const wait = this.toldAt + READABLE - now;
+    if (wait > 0) {
+      this.later ??= setTimeout(() => this.tell(), wait);
       return;
     }
+    clearTimeout(this.later);
+    this.later = undefined;
     this.toldAt = now;
     const { feed } = this;
     const statistics = this.client.statistics(this.specification.group);

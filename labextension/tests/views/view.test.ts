@@ -74,6 +74,15 @@ describe('View', () => {
     expect(text('.nbc-undrawn')).toBe('not drawn: type (text)');
   });
 
+  it('does not leave the legend behind what is drawn when messages cease', () => {
+    show(specification());
+    client.send('index', { cpu: 1 });
+    pass(50);
+    client.send('index', { cpu: 2 });
+    pass(250);
+    expect(text('.nbc-entry')).toBe('cpu2');
+  });
+
   it('never makes HTML of what it is told', () => {
     show(specification({ title: '<img src=x onerror=alert(1)>' }));
     client.send('index', { '<b>y</b>': 1, '<i>z</i>': '<u>' });
