@@ -8,20 +8,33 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class ManyExamples:
+    """A plugin that loads the profile; hypothesis must not be imported before pytest's own."""
+
+    def __init__(self, examples: int) -> None:
+        self.examples = examples
+
+    def pytest_configure(self) -> None:
+        """The plugins are loaded."""
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415
+
+        settings.register_profile(
+            "fuzz",
+            max_examples=self.examples,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+        settings.load_profile("fuzz")
+
 
 if __name__ == "__main__":
     os.chdir(ROOT)
     examples = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    settings.register_profile(
-        "fuzz",
-        max_examples=examples,
-        deadline=None,
-        print_blob=True,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-    settings.load_profile("fuzz")
-    # The plugin marks every property test `hypothesis`.
-    sys.exit(pytest.main(["tests", "-m", "hypothesis", "--timeout=0", "--ignore=tests/browser"]))
+    # The plugin of hypothesis marks every property test `hypothesis`.
+    arguments = ["tests", "-m", "hypothesis", "--timeout=0", "--ignore=tests/browser"]
+    sys.exit(pytest.main(arguments, plugins=[ManyExamples(examples)]))
