@@ -23,6 +23,8 @@ KNOWN = (
     r"^page error: Command 'filebrowser:open-path' not registered\.$",
     # JupyterLab 4.6 when a kernel is shut down soon after its start.
     r"^console: Could not restore the debugger state: Canceled future for debug_request",
+    # Both ask once more for the session of a kernel that was removed under them.
+    r"status of 404 .*/api/sessions/[0-9a-f-]{36}\?\d+\)",
 )
 #: What a browser says about a server that is not there.
 AWAY = (r"net::ERR_", r"WebSocket", r"Failed to fetch", r"NetworkError", r"status of 50\d")
