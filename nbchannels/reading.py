@@ -180,7 +180,11 @@ class Listener(_Reader, Iterator[Message]):
                 if left is not None and left <= 0:
                     self.close()
                 elif not self._closed:
-                    self._news.wait(left)
+                    try:
+                        self._news.wait(left)
+                    except BaseException:
+                        del self  # the traceback keeps this frame, and not the subscription
+                        raise
             elif self._tell is not None:
                 self._tell(found)
             else:
@@ -257,7 +261,11 @@ class Stream(_Reader, AsyncIterator[Message]):
                 return found
             if found is None:
                 if not self._closed:
-                    await self._news.wait()
+                    try:
+                        await self._news.wait()
+                    except BaseException:
+                        del self  # as in `Listener.__next__`
+                        raise
             else:
                 warnings.warn(found, MessagesMissing, stacklevel=2)
         raise StopAsyncIteration

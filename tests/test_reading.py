@@ -4,6 +4,9 @@ import asyncio
 import contextvars
 import functools
 import gc
+import os
+import signal
+import sys
 import threading
 import time
 
@@ -177,6 +180,55 @@ def test_an_abandoned_listener_is_closed_even_under_the_layers_lock(layer):
     assert subscribers(layer) == 0
 
 
+@pytest.fixture
+def interrupt_soon():
+    """Call it: once the main thread waits, it is interrupted, as by the stop button."""
+    main = threading.main_thread().ident
+
+    def watch():
+        while "__next__" not in names_of(sys._current_frames()[main]):
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield threading.Thread(target=watch, daemon=True).start
+    signal.signal(signal.SIGINT, previous)
+
+
+def names_of(frame):
+    names = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
+
+
+def test_an_interrupt_ends_a_listener_without_a_name_though_its_traceback_is_kept(
+    layer, interrupt_soon
+):
+    def cell():
+        for _ in listen(layer, "index"):
+            pass
+
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt) as kept:
+        cell()
+    gc.collect()
+    bridge.run(asyncio.sleep(0))
+    assert subscribers(layer) == 0
+    assert kept.tb is not None
+
+
+def test_an_interrupt_leaves_a_listener_with_a_name_open(layer, interrupt_soon):
+    listener = listen(layer, "index")
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt):
+        next(listener)
+    send(layer, 1)
+    assert next(listener)["n"] == 1
+    listener.close()
+
+
 def test_it_works_where_a_loop_runs_but_not_on_the_bridge(layer):
     send(layer, 1)
 
@@ -315,6 +367,32 @@ def test_a_cancelled_step_loses_nothing(layer):
         return await taken(stream, 2)
 
     assert asyncio.run(read()) == [1, 2]
+
+
+def test_a_cancelled_anonymous_stream_is_closed_though_its_traceback_is_kept(layer):
+    async def cell():
+        async for _ in messages(layer, "index"):
+            pass
+
+    async def run():
+        task = asyncio.ensure_future(cell())
+        while not subscribers_of(layer):  # noqa: ASYNC110 - another thread subscribes
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as kept:
+            await task
+        return kept
+
+    kept = asyncio.run(run())
+    gc.collect()
+    bridge.run(asyncio.sleep(0))
+    assert subscribers(layer) == 0
+    assert kept.tb is not None
+
+
+def subscribers_of(layer):
+    """`subscribers`, on a loop."""
+    return bridge.wait(bridge.start(layer.group_statistics("index")))["subscribers"]
 
 
 def test_a_burst_wakes_the_loop_once(layer):

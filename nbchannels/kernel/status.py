@@ -9,8 +9,12 @@ from nbchannels.kernel import diagnoses
 from nbchannels.kernel.discovery import connect_to
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.layers.manager import channel_layers, get_channel_layer
+from nbchannels.names import RESERVED_PREFIX
 
 __all__ = ["connect", "known_names", "log", "report", "top"]
+
+#: Seconds to wait for an answer of the server.
+PATIENCE = 5.0
 
 
 def connect(url: str | None = None, token: str | None = None) -> str:
@@ -46,8 +50,13 @@ def known_names(timeout: float) -> dict[str, list[str]]:
 def report() -> str:
     """The state of things in a few lines."""
     layer = get_channel_layer()
-    lines = list(_connection(layer))
-    statistics = bridge.run(layer.statistics(), 5)
+    if isinstance(layer, KernelChannelLayer):
+        layer.connection.start()
+    try:
+        statistics = bridge.run(layer.statistics(), PATIENCE)  # waits for the connection
+    except TimeoutError:
+        return "\n".join(_connection(layer, "○"))
+    lines = list(_connection(layer, "●"))
     lines.append(
         f"{_count(statistics['groups'], 'group')}, {_count(statistics['channels'], 'channel')}; "
         f"{_count(statistics['group_sent'] + statistics['sent'], 'message')} sent, "
@@ -75,19 +84,16 @@ def log(count: int = 50) -> str:
     )
 
 
-def _connection(layer: Any) -> Iterator[str]:
+def _connection(layer: Any, mark: str) -> Iterator[str]:
     if not isinstance(layer, KernelChannelLayer):
         yield f"layer {layer.alias!r}: {type(layer).__name__} in this process"
         return
     connection = layer.connection
-    connection.start()
-    statistics = bridge.run(layer.statistics(), 5)  # waits for the connection
-    assert statistics is not None
     session = connection.session
-    waiting = session.publisher.unacknowledged
+    waiting = _count(session.publisher.unacknowledged, "message")
     yield (
-        f"● {connection.detail}; reconnected {connection.reconnects} times, "
-        f"{waiting} messages not acknowledged yet"
+        f"{mark} {connection.detail}; reconnected {_count(connection.reconnects, 'time')}, "
+        f"{waiting} not acknowledged yet"
     )
     welcome = session.welcome
     if welcome is not None and welcome.version != connection.version:
@@ -98,12 +104,10 @@ def _connection(layer: Any) -> Iterator[str]:
 
 
 def _groups(layer: Any, count: int) -> list[str]:
-    names = bridge.run(layer.names(), 5)["groups"][:count]
+    names = bridge.run(layer.names(), PATIENCE)["groups"]
     lines = []
-    for name in names:
-        if name.startswith("nbchannels."):
-            continue
-        facts = bridge.run(layer.group_statistics(name), 5)
+    for name in [name for name in names if not name.startswith(RESERVED_PREFIX)][:count]:
+        facts = bridge.run(layer.group_statistics(name), PATIENCE)
         lines.append(
             f"  {name:<24} {_count(facts['subscribers'], 'subscriber'):>14} "
             f"{_count(facts['members'], 'member'):>10} {_count(facts['messages'], 'message'):>16}"

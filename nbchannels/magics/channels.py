@@ -7,6 +7,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
+from traitlets import TraitError
 
 from nbchannels.channel import Channel, Group
 from nbchannels.exceptions import ChannelsError
@@ -99,21 +100,24 @@ class ChannelsMagics(Magics):
                 f"there is no view {options.kind!r}; there is {', '.join(_VIEWS)}: "
                 f"%watch {options.group} --as plot"
             )
-        window = int(options.window) if (options.window or "").isdigit() else options.window
+        # IPython keeps the quotes that it splits a line by.
+        window = (options.window or "").strip("'\"") or None
+        if window and window.isdigit():
+            window = int(window)
         display(_told(lambda: view(options.group, window=window)))
 
     def _name_and_content(self, line: str, example: str) -> tuple[str, Any]:
         """The name, and the value of the expression behind it."""
-        name, _, expression = line.strip().partition(" ")
-        if not name or not expression.strip():
-            raise UsageError(f"a name and a message, please: {example}")
-        assert self.shell is not None
-        return name, self.shell.ev(expression)
+        match line.split(maxsplit=1):
+            case [name, expression]:
+                assert self.shell is not None
+                return name, self.shell.ev(expression)
+        raise UsageError(f"a name and a message, please: {example}")
 
 
 def _told(call: Callable[..., T], *arguments: Any) -> T:
     """Call, with an error of ours as a sentence instead of a traceback."""
     try:
         return call(*arguments)
-    except ChannelsError as error:
+    except (ChannelsError, TimeoutError, TraitError) as error:
         raise UsageError(f"{type(error).__name__}: {error}") from error

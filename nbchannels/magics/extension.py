@@ -33,6 +33,10 @@ class _Extension:
     def end(self) -> None:
         self.shell.events.unregister("post_run_cell", self.tell_failures)
         self.shell.Completer.custom_matchers.remove(self.completion)
+        magics = self.shell.magics_manager.magics["line"]
+        for name, magic in list(magics.items()):
+            if isinstance(getattr(magic, "__self__", None), ChannelsMagics):
+                del magics[name]
 
     def tell_failures(self, _result: Any = None) -> None:
         """Sends that failed and that nobody looked at, under the cell that has just ended."""

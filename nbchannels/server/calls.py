@@ -11,7 +11,7 @@ from nbchannels.protocol.events import ENTRY, Call
 from nbchannels.protocol.server import read_arguments
 from nbchannels.server.clients import Client
 
-__all__ = ["METHODS", "Caller"]
+__all__ = ["METHODS", "Caller", "add_member"]
 
 
 class Caller(Protocol):
@@ -25,6 +25,9 @@ class Caller(Protocol):
 
     def send_entries(self, data: bytes) -> None:
         """Send a binary message."""
+
+    def credit(self, channel: str, credit: int) -> None:
+        """Be ready for so many deliveries; 0 ends it."""
 
 
 Method: TypeAlias = Callable[[Caller, Call], Awaitable[Any]]
@@ -55,14 +58,35 @@ async def _read(connection: Caller, call: Call) -> Any:
     return anchor | {"count": len(page.records)}
 
 
+async def add_member(connection: Caller, group: str, channel: str) -> None:
+    """Make a channel a member of a group, if the client may.
+
+    Raises:
+        InvalidName, PermissionDenied: it cannot, or may not read the group or write the channel.
+    """
+    await _check_member(connection, group, channel)
+    await connection.layer.group_add(group, channel)
+
+
+async def _check_member(connection: Caller, group: str, channel: str) -> None:
+    await connection.require("read", "group", require_group_name(group))
+    await _check_channel(connection, channel)
+
+
+async def _check_channel(connection: Caller, channel: str) -> None:
+    """The client's own channels are its own affair; what gets into others is a write."""
+    if require_channel_name(channel) not in connection.client.channels:
+        await connection.require("write", "channel", channel)
+
+
 async def _group_add(connection: Caller, call: Call) -> None:
-    group = require_group_name(_argument(call, "group"))
-    await connection.require("read", "group", group)
-    await connection.layer.group_add(group, _argument(call, "channel"))
+    await add_member(connection, _argument(call, "group"), _argument(call, "channel"))
 
 
 async def _group_discard(connection: Caller, call: Call) -> None:
-    await connection.layer.group_discard(_argument(call, "group"), _argument(call, "channel"))
+    group, channel = _argument(call, "group"), _argument(call, "channel")
+    await _check_member(connection, group, channel)
+    await connection.layer.group_discard(group, channel)
 
 
 async def _group_channels(connection: Caller, call: Call) -> list[str]:
@@ -97,6 +121,8 @@ async def _close_channel(connection: Caller, call: Call) -> None:
         raise _bad(
             f"channel {channel!r} is not process-local; only a channel from new_channel is closed"
         )
+    await _check_channel(connection, channel)
+    connection.credit(channel, 0)  # a waiter would make it anew
     connection.client.channels.discard(channel)
     await connection.layer.close_channel(channel)
 

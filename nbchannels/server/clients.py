@@ -65,6 +65,10 @@ class Clients:
     def __len__(self) -> int:
         return len(self._clients)
 
+    def find(self, client: Client) -> Client | None:
+        """The client known with this one's producer and principal."""
+        return self._clients.get((client.principal, client.producer))
+
     def arrive(self, client: Client) -> Client:
         """The client of this producer and principal: the one known, or this new one.
 

@@ -9,12 +9,21 @@ import time
 from typing import Any, Protocol
 
 from nbchannels.encoding import Encoded
-from nbchannels.exceptions import ChannelsError, PermissionDenied, RemoteProtocolError
+from nbchannels.exceptions import (
+    ChannelsError,
+    InvalidName,
+    PermissionDenied,
+    RemoteProtocolError,
+)
 from nbchannels.layers.feed import Batch, Feed
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.layers.producers import Producer
-from nbchannels.names import is_process_local, require_channel_name, require_group_name
+from nbchannels.names import (
+    is_process_local,
+    require_channel_name,
+    require_group_name,
+)
 from nbchannels.protocol.codec import encode_control, encode_record
 from nbchannels.protocol.events import (
     DELIVERY,
@@ -39,12 +48,14 @@ from nbchannels.protocol.events import (
     Welcome,
 )
 from nbchannels.protocol.server import ServerSession, State, start_of
-from nbchannels.server.calls import METHODS
+from nbchannels.server.calls import METHODS, add_member
 from nbchannels.server.clients import Client
 from nbchannels.server.hub import Hub
+from nbchannels.server.rights import Guard, Rights
 from nbchannels.server.taps import Tap
+from nbchannels.typing import Kind
 
-__all__ = ["Connection", "Guard", "Transport"]
+__all__ = ["Connection", "Transport"]
 
 log = logging.getLogger("nbchannels")
 
@@ -73,13 +84,6 @@ class Transport(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Close with this code."""
-
-
-class Guard(Protocol):
-    """What decides about rights; see `nbchannels.server.policy`."""
-
-    async def allows(self, user: Any, action: str, kind: str, name: str) -> bool:
-        """Whether the user may ``read``, ``write`` or ``execute`` this group or channel."""
 
 
 class Connection:
@@ -118,8 +122,7 @@ class Connection:
         # The hot path: a feed writes to the socket without a detour.
         self.write = transport.send_batch  # type: ignore[method-assign]
         self.taps: dict[str, Tap] = {}
-        self._guard = guard
-        self._rights: dict[tuple[str, str, str], float] = {}
+        self._rights = Rights(guard)
 
     # What the hub and the feeds need.
 
@@ -141,8 +144,11 @@ class Connection:
         self.transport.send_text(encode_control(control))
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket."""
-        self.session.state = State.CLOSED
+        """Close the socket. From here on the connection has nothing: what it had goes on without.
+
+        The socket itself may stay for seconds, until the client has answered.
+        """
+        self.left()
         self.transport.close(code, reason)
 
     def drained(self) -> None:
@@ -177,7 +183,10 @@ class Connection:
             if isinstance(error, RemoteProtocolError):
                 raise
             number = control.id if isinstance(control, Call) else None
-            self.tell(Failure(number, error.to_wire()))
+            self._refuse(number, error)
+
+    def _refuse(self, call: int | None, error: ChannelsError) -> None:
+        self.tell(Failure(call, error.to_wire()))
 
     def _acknowledge(self, control: Ack) -> None:
         """The client has processed its messages up to these offsets: the feeds may go on."""
@@ -204,11 +213,11 @@ class Connection:
             self.transport.send_text(text)
 
     async def _publish(self, record: Record) -> None:
-        kind = "group" if record.kind == PUBLISH else "channel"
-        if ("write", kind, record.name) not in self._rights:
+        kind: Kind = "group" if record.kind == PUBLISH else "channel"
+        if not self._rights.has("write", kind, record.name, self.heard):
             await self.require("write", kind, record.name)
         receipt = self.layer.submit(
-            "group" if record.kind == PUBLISH else "channel",
+            kind,
             record.name,
             Encoded(record.codec, bytes(record.body)),
             producer=Producer(self.client.producer, record.sequence),
@@ -223,18 +232,7 @@ class Connection:
         Raises:
             PermissionDenied: the policy says no.
         """
-        now = time.monotonic()
-        key = (action, kind, name)
-        if self._rights.get(key, 0.0) > now:
-            return
-        if not await self._guard.allows(self.user, action, kind, name):
-            raise PermissionDenied(
-                f"{self.client.principal} may not {action} {kind} {name!r}; "
-                "ask whoever runs this server, or use another name"
-            )
-        if len(self._rights) >= 1000:
-            self._rights.clear()
-        self._rights[key] = now + 60
+        await self._rights.require(self.user, self.client.user, action, kind, name)
 
     # What clients ask.
 
@@ -243,11 +241,11 @@ class Connection:
             case Subscribe():
                 await self.subscribe(control)
             case Unsubscribe():
-                self._unsubscribe(control.group, None)
+                self._unsubscribe(require_group_name(control.group), None)
             case Credit():
                 require_channel_name(control.channel)
                 await self.require("read", "channel", control.channel)
-                self._credit(control.channel, control.credit)
+                self.credit(control.channel, control.credit)
             case Settle():
                 self._settle(control)
             case Call():
@@ -264,25 +262,33 @@ class Connection:
         if self.client.connection is not None:  # its old socket is not known to be dead yet
             old = self.hub.connections.get(self.client.connection)
             if old is not None:
-                self.hub.leave(old)
                 old.close(4000, "the client has connected again")
         self.client.connection = self.number
         self.session.state = State.OPEN
         self.hub.enter(self)
         self.tell(welcome)
         for channel in hello.channels:
-            require_channel_name(channel)
-            if is_process_local(channel):
-                self.layer.open_channel(channel)
-                self.client.channels.add(channel)
+            try:
+                self._open_channel(channel)
+            except ChannelsError as error:
+                self._refuse(None, error)
         for group, channel in hello.memberships:
-            await self.require("read", "group", require_group_name(group))
-            await self.layer.group_add(group, channel)
+            try:
+                await add_member(self, group, channel)
+            except ChannelsError as error:
+                self._refuse(None, error)
         for subscription in hello.subscriptions:
             try:
                 await self.subscribe(subscription)
+            except InvalidName as error:
+                self._refuse(None, error)
             except ChannelsError as error:
                 self.tell(Unsubscribed(subscription.group, error.to_wire()))
+
+    def _open_channel(self, channel: str) -> None:
+        if is_process_local(require_channel_name(channel)):
+            self.layer.open_channel(channel)
+            self.client.channels.add(channel)
 
     async def subscribe(self, wanted: Subscribe | Subscription) -> None:
         """Begin to feed a group, or begin anew."""
@@ -291,6 +297,8 @@ class Connection:
             await self.require("read", "group", group)
         except PermissionDenied as error:
             self._unsubscribe(group, error)
+            return
+        if self.session.state is State.CLOSED:  # while the policy was asked
             return
         limit = self.limits["subscriptions"]
         if group not in self.feeds and len(self.feeds) >= limit:
@@ -317,6 +325,8 @@ class Connection:
         self.tell(Unsubscribed(group, error.to_wire() if error else None))
 
     async def _call(self, call: Call) -> None:
+        if not 0 < call.id < 2**32:
+            raise RemoteProtocolError("fields", f"the id of a call is {call.id}")
         method = METHODS.get(call.method)
         if method is None:
             error = ChannelsError(f"method {call.method[:50]!r} is not known to this server")
@@ -335,10 +345,11 @@ class Connection:
 
     # Channels.
 
-    def _credit(self, channel: str, credit: int) -> None:
+    def credit(self, channel: str, credit: int) -> None:
+        """The client is ready for so many deliveries of a channel; 0 ends it."""
         tap = self.taps.get(channel)
         if tap is None:
-            if credit <= 0:
+            if credit <= 0 or self.session.state is State.CLOSED:
                 return
             tap = self.taps[channel] = Tap(self, channel, asyncio.get_running_loop())
         tap.credit = max(0, min(credit, 10_000))
@@ -366,7 +377,7 @@ class Connection:
                 self.layer.give_back(*lease, later=outcome == "later")
 
     def left(self) -> None:
-        """The socket is closed."""
+        """The socket is closed, or about to be. Idempotent."""
         self.session.state = State.CLOSED
         for tap in self.taps.values():
             tap.close()

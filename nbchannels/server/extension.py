@@ -160,6 +160,7 @@ class NbChannels(ExtensionApp):
             counts_as_activity=self.counts_as_activity,
         )
         self.host.when_kernel_gone(self.host.hub.revoke_kernel)
+        self.host.when_kernel_restarted(self.host.hub.forget_process)
         self.settings["nbchannels"] = self.host
 
     def initialize_handlers(self) -> None:

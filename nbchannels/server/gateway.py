@@ -4,6 +4,7 @@ Frames are written to tornado's stream directly: a message for a thousand socket
 """
 
 import asyncio
+import hashlib
 import logging
 import secrets
 import struct
@@ -33,6 +34,8 @@ SUBPROTOCOL = "nbchannels.v1"
 PATIENCE = 5.0
 #: Bytes that may wait in one socket's buffer before its feeds stop.
 BUFFER = 256 * 1024
+#: Characters of a producer's id and of a label.
+MOST_TEXT = 200
 
 log = logging.getLogger("nbchannels")
 
@@ -165,7 +168,9 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """See `Transport.close`."""
         self._is_closed = True
-        super().close(code, reason[:120] if reason else reason)
+        # A close frame holds 123 bytes of it; half a character or surrogate pair would break it.
+        said = (reason or "").encode(errors="replace")[:123].decode(errors="ignore")
+        super().close(code, said or None)
 
     # Reading.
 
@@ -205,6 +210,11 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def on_message(self, message: str | bytes) -> None:
         """A WebSocket message; nothing it holds may raise past this connection."""
         connection = self.connection
+        while not self.writable:  # who does not read the answers may ask no more
+            stream = self.wire
+            if stream is None or stream.closed() or self._write is None:
+                return
+            await asyncio.wait([self._write])
         if connection.session.state is State.CLOSED:
             return
         try:
@@ -217,6 +227,9 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         except RemoteProtocolError as error:
             self.host.hub.counters["protocol_errors"] += 1
             connection.close(error.close_code, f"{error.reason}: {error}")
+        except UnicodeEncodeError as error:  # half of a surrogate pair, as JSON can write it
+            self.host.hub.counters["protocol_errors"] += 1
+            connection.close(4501, f"text: {error}")
         except Exception:
             log.exception("connection %d: an error in nbchannels itself", connection.number)
             connection.close(4004, "internal error; the server's log has the traceback")
@@ -229,11 +242,13 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Let the client in."""
         if self._patience is not None:
             self._patience.cancel()
+        if len(client.producer) > MOST_TEXT:
+            raise RemoteProtocolError("fields", f"a producer of more than {MOST_TEXT} characters")
+        client.label = client.label and client.label[:MOST_TEXT]
         host = self.host
-        connections = host.hub.connections.values()
-        mine = sum(other.client.principal == client.principal for other in connections)
-        if len(connections) >= host.limits.connections:
-            self.refuse(4504, f"{len(connections)} connections, the limit of this server")
+        everyone, mine = host.hub.count_beside(client)
+        if everyone >= host.limits.connections:
+            self.refuse(4504, f"{everyone} connections, the limit of this server; try again later")
             return
         if mine >= host.limits.connections_per_user:
             self.refuse(4504, f"{mine} connections of one user, the limit; close some pages")
@@ -293,8 +308,15 @@ class PageSocket(Socket):
             return
         name = str(getattr(user, "display_name", None) or getattr(user, "name", "") or username)
         kind: Literal["page", "script"] = "script" if control.client == "script" else "page"
-        client = Client(control.producer, f"user:{username}", kind, name, control.label)
+        client = Client(control.producer, self.principal(username), kind, name, control.label)
         await self.welcome(control, client)
+
+    def principal(self, username: str) -> str:
+        """Who this is over reconnects: Jupyter invents another user for each use of its token."""
+        token = self.identity_provider.get_token(self) if self.token_authenticated else None
+        if token:
+            return f"token:{hashlib.sha256(token.encode()).hexdigest()[:16]}"
+        return f"user:{username}"
 
 
 class KernelSocket(Socket):

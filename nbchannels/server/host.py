@@ -100,7 +100,10 @@ class Host:
         self._root_dir = root_dir
         # Kernels that were asked for, until they are gone.
         self._watched: set[str] = set()
+        # Their processes: another one under the same id is a restart.
+        self._processes: dict[str, int | None] = {}
         self._on_kernel_gone: list[Callable[[str], Any]] = []
+        self._on_kernel_restarted: list[Callable[[str], Any]] = []
 
     @property
     def alias(self) -> str:
@@ -130,7 +133,14 @@ class Host:
         if not isinstance(key, bytes) or not key:
             return None
         self._watched.add(kernel_id)
+        self._processes.setdefault(kernel_id, self._process(kernel_id))
         return key
+
+    def _process(self, kernel_id: str) -> int | None:
+        """The process id of a kernel, if Jupyter's provisioner tells it."""
+        provisioner = getattr(self._kernels.get_kernel(kernel_id), "provisioner", None)
+        pid = getattr(provisioner, "pid", None)
+        return pid if isinstance(pid, int) else None
 
     def kernel_path(self, kernel_id: str) -> str | None:
         """The notebook of a kernel, below the server's root if it is there; ``None``: not known."""
@@ -157,17 +167,25 @@ class Host:
         """
         self._on_kernel_gone.append(callback)
 
+    def when_kernel_restarted(self, callback: Callable[[str], Any]) -> None:
+        """Have ``callback`` called with the id of each watched kernel that is another process now.
+
+        It may be a coroutine function.
+        """
+        self._on_kernel_restarted.append(callback)
+
     async def sweep_kernels(self) -> None:
-        """Tell of the kernels that are gone; to be called each second or so."""
-        for kernel_id in [k for k in self._watched if not self.is_kernel_alive(k)]:
-            self._watched.discard(kernel_id)
-            for callback in self._on_kernel_gone:
-                try:
-                    result = callback(kernel_id)
-                    if hasattr(result, "__await__"):
-                        await result
-                except Exception:
-                    log.exception("kernel %s is gone, and telling of it failed", kernel_id)
+        """Tell of the kernels that are gone or were restarted; to be called each second or so."""
+        for kernel_id in list(self._watched):
+            if not self.is_kernel_alive(kernel_id):
+                self._watched.discard(kernel_id)
+                self._processes.pop(kernel_id, None)
+                await _tell(self._on_kernel_gone, kernel_id, "gone")
+                continue
+            process = self._process(kernel_id)
+            if process is not None and process != self._processes.get(kernel_id):
+                self._processes[kernel_id] = process
+                await _tell(self._on_kernel_restarted, kernel_id, "restarted")
 
     # The host as a whole.
 
@@ -193,3 +211,13 @@ class Host:
         self.hub.shut_down()
         self.reader.shutdown(wait=False, cancel_futures=True)
         await self.layer.close()
+
+
+async def _tell(callbacks: list[Callable[[str], Any]], kernel_id: str, what: str) -> None:
+    for callback in callbacks:
+        try:
+            result = callback(kernel_id)
+            if hasattr(result, "__await__"):
+                await result
+        except Exception:
+            log.exception("kernel %s is %s, and telling of it failed", kernel_id, what)

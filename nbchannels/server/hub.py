@@ -9,6 +9,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import Counter
 from typing import Any, Protocol
 
 from nbchannels.layers.feed import Batch, Feed
@@ -72,6 +73,7 @@ class Hub:
         self._dirty: dict[GroupState, None] = {}
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._principals: Counter[str] = Counter()
         self.counters = {"connected": 0, "refused": 0, "protocol_errors": 0, "stalled": 0}
 
     # Connections.
@@ -84,11 +86,23 @@ class Hub:
         """A connection has said hello."""
         self._loop = asyncio.get_running_loop()
         self.connections[connection.number] = connection
+        self._principals[connection.client.principal] += 1
         self.counters["connected"] += 1
+
+    def count_beside(self, client: Client) -> tuple[int, int]:
+        """Connections of all, and of the client's principal, but the one it would replace."""
+        known = self.clients.find(client)
+        replaced = known is not None and known.connection is not None
+        everyone, mine = len(self.connections), self._principals[client.principal]
+        return everyone - replaced, mine - replaced
 
     def leave(self, connection: Connected) -> None:
         """A connection is closed: its feeds end; its client has some time to come back."""
-        self.connections.pop(connection.number, None)
+        if self.connections.pop(connection.number, None) is not None:
+            principal = connection.client.principal
+            self._principals[principal] -= 1
+            if not self._principals[principal]:
+                del self._principals[principal]
         for feed in connection.feeds.values():
             self.end(feed)
         connection.feeds.clear()
@@ -187,6 +201,13 @@ class Hub:
                 connection.close(4506, "the kernel is gone")
         for client in self.clients:
             if client.principal == principal:
+                await self.dismiss(client)
+
+    async def forget_process(self, kernel: str) -> None:
+        """A kernel was restarted: what belonged to the process it was before ends."""
+        principal = f"kernel:{kernel}"
+        for client in self.clients:
+            if client.principal == principal and client.connection is None:
                 await self.dismiss(client)
 
     def shut_down(self, reason: str = "the server is shutting down") -> None:

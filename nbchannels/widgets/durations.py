@@ -1,7 +1,7 @@
 """What one writes for a length of time, or a number of points."""
 
 import datetime
-import math
+import numbers
 import re
 from typing import Any
 
@@ -21,6 +21,9 @@ _UNITS = {
     "d": 86400.0,
     "day": 86400.0,
 }
+#: What a page takes: seconds, and points.
+SHORTEST, LONGEST = 1e-9, 1e12
+MOST_POINTS = 10**9
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([A-Za-z]+)\s*")
 
 
@@ -42,8 +45,10 @@ def window_of(value: Any) -> dict[str, float | int] | None:
         return None
     if isinstance(value, dict) and len(value) == 1:
         ((unit, number),) = value.items()
-        if unit in ("seconds", "points") and isinstance(number, (int, float)) and number > 0:
-            return {unit: number}
+        if unit == "points" and _is_whole(number):
+            value = int(number)
+        elif unit == "seconds" and isinstance(number, (int, float)) and number is not True:
+            value = float(number)
     if isinstance(value, datetime.timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, str):
@@ -52,13 +57,18 @@ def window_of(value: Any) -> dict[str, float | int] | None:
         factor = _UNITS.get(unit, _UNITS.get(unit.removesuffix("s")))
         if found and factor is not None:
             seconds = float(found.group(1) or 1) * factor
-    elif isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return {"points": value}
+    elif _is_whole(value):
+        if 0 < value <= MOST_POINTS:
+            return {"points": int(value)}
     elif isinstance(value, float):
         seconds = value
-    if seconds is None or not math.isfinite(seconds) or seconds <= 0:
+    if seconds is None or not SHORTEST <= seconds <= LONGEST:
         raise ValueError(
             f"window {value!r} is not understood; write a time such as '5 min', '30 s' or '1 h', "
             "a number of points such as 500, or None for everything"
         )
     return {"seconds": seconds}
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

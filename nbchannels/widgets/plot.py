@@ -1,12 +1,18 @@
 """``LivePlot``: the numbers of a group as lines that move."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import traitlets
 
-from nbchannels.arrays import recognise
+from nbchannels.widgets.columns import (
+    LONGEST_TEXT,
+    MOST_FIELDS,
+    MOST_LABELS,
+    columns_of,
+    texts_of,
+)
 from nbchannels.widgets.durations import window_of
 from nbchannels.widgets.view import LiveView
 
@@ -29,7 +35,7 @@ class LivePlot(LiveView):
         kind: ``"line"``, ``"step"``, ``"scatter"`` or ``"bar"``.
         window: the last so many of x, ``"5 min"``, or of points, ``500``. Default: everything.
         initial: values shown before the first message: a list (for a single ``y``), a dict of
-            lists, or a DataFrame.
+            lists, or a DataFrame. Times count as seconds since 1970.
         mode: ``"append"`` or ``"replace"``, instead of what the values suggest.
         history: messages of the group's history to begin with. Default: all; 0: none.
         title: above the plot. Default: the group's name.
@@ -47,21 +53,13 @@ class LivePlot(LiveView):
     )  # fmt: skip
     wire_names: ClassVar[dict[str, str]] = {"kind": "line"}
 
-    x = traitlets.Union(
-        [traitlets.Unicode(), traitlets.List(traitlets.Unicode())],
-        default_value=None,
-        allow_none=True,
-    )
-    y = traitlets.Union(
-        [traitlets.Unicode(), traitlets.List(traitlets.Unicode())],
-        default_value=None,
-        allow_none=True,
-    )
+    x = traitlets.Any(None, allow_none=True)
+    y = traitlets.Any(None, allow_none=True)
     kind = traitlets.Enum(["line", "step", "scatter", "bar"], "line")
     window = traitlets.Any(None, allow_none=True)
     initial = traitlets.Any(None, allow_none=True)
     mode = traitlets.Enum(["append", "replace"], None, allow_none=True)
-    history = traitlets.Int(None, min=0, allow_none=True)
+    history = traitlets.Int(None, min=0, max=10_000_000, allow_none=True)
     title = traitlets.Unicode(None, allow_none=True)
     x_label = traitlets.Unicode(None, allow_none=True)
     y_label = traitlets.Unicode(None, allow_none=True)
@@ -71,51 +69,66 @@ class LivePlot(LiveView):
     height = traitlets.Int(300, min=80, max=4000)
     paused = traitlets.Bool(False)
 
+    @traitlets.validate("x")
+    def _check_x(self, proposal: Any) -> Any:
+        return _checked(texts_of, proposal["value"], "x", MOST_LABELS)
+
+    @traitlets.validate("y")
+    def _check_y(self, proposal: Any) -> Any:
+        names = _checked(texts_of, proposal["value"], "y", MOST_FIELDS)
+        _checked(columns_of, self.initial, names)
+        return names
+
     @traitlets.validate("window")
     def _check_window(self, proposal: Any) -> Any:
-        try:
-            window_of(proposal["value"])
-        except ValueError as error:
-            raise traitlets.TraitError(str(error)) from error
+        _checked(window_of, proposal["value"])
         return proposal["value"]
 
     @traitlets.validate("initial")
     def _check_initial(self, proposal: Any) -> Any:
-        _columns(proposal["value"], self.y)
-        return proposal["value"]
+        value = proposal["value"]
+        if hasattr(value, "__next__"):  # it can be looked at once only
+            value = list(value)
+        _checked(columns_of, value, self.y)
+        return value
+
+    @traitlets.validate("title", "x_label", "y_label")
+    def _check_text(self, proposal: Any) -> Any:
+        text = proposal["value"]
+        if text is not None and len(text) > LONGEST_TEXT:
+            raise traitlets.TraitError(
+                f"{proposal['trait'].name} is a text of {len(text):,} characters, "
+                f"the limit is {LONGEST_TEXT}; write less"
+            )
+        return text
+
+    @traitlets.validate("y_range")
+    def _check_range(self, proposal: Any) -> Any:
+        found = proposal["value"]
+        if found is not None and not (
+            found[0] < found[1] and math.isfinite(found[0]) and math.isfinite(found[1])
+        ):
+            raise traitlets.TraitError(
+                f"y_range is {found!r}; it takes two numbers, the lowest first, "
+                "or None for what the values need"
+            )
+        return found
 
     def _option(self, name: str) -> Any:
-        """See `LiveView`: x, y and initial as plain lists, the window as a number."""
+        """See `LiveView`: initial as plain lists, the window as a number."""
         value = getattr(self, name)
         if name == "window":
             return window_of(value)
         if name == "initial":
-            return _columns(value, self.y)
+            return columns_of(value, self.y)
         if name == "y_range" and value is not None:
             return list(value)
         return value
 
 
-def _columns(value: Any, y: Any) -> dict[str, list[Any]] | None:
-    """Starting values as lists of numbers by field; a missing number is None."""
-    if value is None:
-        return None
-    table = value if isinstance(value, Mapping) else recognise(value, "initial")
-    if not isinstance(table, Mapping):
-        names = [y] if isinstance(y, str) else list(y or ["y"])
-        if len(names) != 1:
-            raise traitlets.TraitError(
-                f"initial is one list, but y names {len(names)} fields; give a dict of lists"
-            )
-        table = {names[0]: value}
-    return {str(name): _numbers(column, str(name)) for name, column in table.items()}
-
-
-def _numbers(column: Any, name: str) -> list[float | int | None]:
-    values = column.tolist() if hasattr(column, "tolist") else list(column)
-    wrong = next((v for v in values if not isinstance(v, (int, float, type(None)))), None)
-    if wrong is not None:
-        raise traitlets.TraitError(
-            f"initial[{name!r}] holds {wrong!r}, a {type(wrong).__name__}; numbers are drawn"
-        )
-    return [None if isinstance(v, float) and not math.isfinite(v) else v for v in values]
+def _checked(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``read`` returns; its error is the trait's."""
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        raise traitlets.TraitError(str(error)) from error

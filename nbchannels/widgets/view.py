@@ -6,6 +6,7 @@ way: the page reads the group from the server. A setting changed here travels as
 reserved group ``nbchannels.view.<id>``, so that it reaches every page that shows the view.
 """
 
+import reprlib
 import secrets
 from typing import Any, ClassVar
 
@@ -19,6 +20,9 @@ from nbchannels.widgets.assets import loader
 __all__ = ["MIME_TYPE", "LiveView"]
 
 MIME_TYPE = "application/vnd.nbchannels.view.v1+json"
+# Starting values may be many: their beginning is shown.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxother = _BRIEF.maxstring = 60
 
 
 class LiveView(anywidget.AnyWidget):
@@ -103,9 +107,14 @@ class LiveView(anywidget.AnyWidget):
         return data, dict(metadata)
 
     def __repr__(self) -> str:
-        shown = [
-            f"{name}={getattr(self, name)!r}"
+        changed = [
+            f"{name}={' '.join(_BRIEF.repr(getattr(self, name)).split())}"
             for name in self.options
-            if getattr(self, name) != self.traits()[name].default_value
+            if _differs(getattr(self, name), self.traits()[name].default_value)
         ]
-        return f"{type(self).__name__}({', '.join([repr(self._group), *shown])})"
+        return f"{type(self).__name__}({', '.join([repr(self._group), *changed])})"
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Whether an option was given; arrays and tables do not compare as one."""
+    return type(value) is not type(default) or bool(value != default)

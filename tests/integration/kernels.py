@@ -76,8 +76,16 @@ class Patient(Kernel):
 
     def restart(self):
         self.rest("POST", f"api/kernels/{self.id}/restart", {})
-        self.client.wait_for_ready(PATIENCE)
-        self.pid = int(self.run("import os; print(os.getpid())")[0])
+        self.comes_back()
+
+    def comes_back(self):
+        """Wait until the new process answers, after a restart or a death."""
+        old, deadline = self.pid, time.monotonic() + 2 * PATIENCE
+        while self.pid == old:
+            assert time.monotonic() < deadline, "the kernel does not come back"
+            with contextlib.suppress(RuntimeError):  # it is dead just now
+                self.client.wait_for_ready(PATIENCE)
+                self.pid = int(self.run("import os; print(os.getpid())")[0])
 
     def end(self):
         self.client.stop_channels()

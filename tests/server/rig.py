@@ -51,14 +51,17 @@ class Transport:
 
 
 class Policy:
-    """Allows everything but what is in ``denied``."""
+    """Allows everything but what is in ``denied``, and at once, but while ``slow`` is unset."""
 
     def __init__(self):
         self.denied = set()
         self.asked = []
+        self.slow = None
 
     async def allows(self, user, action, kind, name):
         self.asked.append((action, kind, name))
+        if self.slow is not None:
+            await self.slow.wait()
         return (action, name) not in self.denied
 
 

@@ -9,9 +9,9 @@ from tests.server.rig import Rig, say
 pytestmark = pytest.mark.asyncio
 
 
-async def ask(method, rig=None, **arguments):
+async def ask(method, rig=None, connected=None, **arguments):
     rig = rig or Rig()
-    connection, transport = await rig.connect()
+    connection, transport = connected or await rig.connect()
     transport.take()
     await say(connection, op="call", id=7, method=method, arguments=arguments)
     *entries, answer = transport.take()
@@ -80,3 +80,89 @@ async def test_an_answer_that_is_too_large_is_an_error():
     _, answer = await ask("group_channels", rig, group="index")
     assert answer["error"]["code"] == "too_large"
     assert "the limit is 65,536" in answer["error"]["message"]
+
+
+async def test_read_of_a_trimmed_log_and_of_another_epoch():
+    rig = Rig(history=2)
+    first = rig.layer.submit("group", "index", Encoded(JSON, b"{}"))
+    for _ in range(4):
+        rig.layer.submit("group", "index", Encoded(JSON, b"{}"))
+    asked = {"epoch": first.epoch, "offset": first.offset, "tag": first.tag}
+    entries, answer = await ask("read", rig, group="index", position=asked)
+    assert [e.sequence for e in entries] == [4, 5]
+    value = answer["value"]
+    assert (value["recovered"], value["reason"], value["lost"]) == (False, "trimmed", 2)
+    await ask("clear", rig, group="index")
+    entries, answer = await ask("read", rig, group="index", position=asked)
+    value = answer["value"]
+    assert (entries, value["reason"], value["cleared"]) == ([], "epoch", True)
+    assert (value["offset"], value["count"]) == (0, 0)
+
+
+async def test_read_gives_256_entries_or_1_mib_and_one_of_any_size():
+    rig = Rig()
+    for _ in range(300):
+        rig.layer.submit("group", "many", Encoded(JSON, b"{}"))
+    entries, answer = await ask("read", rig, group="many", limit=10_000)
+    assert (len(entries), answer["value"]["count"]) == (256, 256)
+    for size in (2_000_000, 600_000, 400_000, 600_000):
+        rig.layer.submit("group", "large", Encoded(JSON, b"x" * size))
+    entries, answer = await ask("read", rig, group="large")
+    assert [e.sequence for e in entries] == [1]
+    at = {"epoch": answer["value"]["epoch"], "offset": 1, "tag": entries[0].tag}
+    entries, _ = await ask("read", rig, group="large", position=at)
+    assert [e.sequence for e in entries] == [2, 3]
+
+
+async def test_a_new_channel_belongs_to_the_client():
+    rig = Rig()
+    connected = await rig.connect()
+    _, answer = await ask("new_channel", rig, connected, prefix="mine")
+    name = answer["value"]
+    assert name.startswith("mine.")
+    assert connected[0].client.channels == {name}
+    assert (await ask("close_channel", rig, connected, channel=name))[1]["value"] is None
+    assert connected[0].client.channels == set()
+    assert name not in rig.layer._registry.mailboxes
+
+
+@pytest.mark.parametrize(
+    ("denied", "method", "arguments"),
+    [
+        (("read", "index"), "read", {"group": "index"}),
+        (("read", "index"), "group_add", {"group": "index", "channel": "other"}),
+        (("write", "other"), "group_add", {"group": "index", "channel": "other"}),
+        (("read", "index"), "group_discard", {"group": "index", "channel": "work"}),
+        (("write", "work"), "group_discard", {"group": "index", "channel": "work"}),
+        (("read", "index"), "group_channels", {"group": "index"}),
+        (("read", "index"), "group_statistics", {"group": "index"}),
+        (("write", "index"), "clear", {"group": "index"}),
+        (("write", "specific.a!b"), "close_channel", {"channel": "specific.a!b"}),
+        (("write", ""), "flush", {}),
+    ],
+)
+async def test_a_refusal_has_no_effect(denied, method, arguments):
+    rig = Rig()
+    await rig.connect("owner", channels=["specific.a!b"])
+    await rig.layer.group_add("index", "work")
+    rig.layer.submit("group", "index", Encoded(JSON, b"{}"))
+
+    async def state():
+        facts = await rig.layer.group_statistics("index")
+        names = await rig.layer.names()
+        return facts, names, await rig.layer.group_channels("index"), await rig.layer.statistics()
+
+    rig.policy.denied = {denied}
+    before = await state()
+    entries, answer = await ask(method, rig, **arguments)
+    assert (entries, answer["error"]["code"]) == ([], "forbidden")
+    assert await state() == before
+
+
+async def test_who_may_not_write_still_joins_with_its_own_channel():
+    rig = Rig()
+    connected = await rig.connect(channels=["specific.a!b"])
+    rig.policy.denied = {("write", "specific.a!b")}
+    for method in ("group_add", "group_discard"):
+        _, answer = await ask(method, rig, connected, group="index", channel="specific.a!b")
+        assert answer["op"] == "result"

@@ -25,3 +25,14 @@ def test_who_does_not_come_back_in_time_is_forgotten():
 def test_a_description_holds_no_secret():
     client = Client("producer-id", "user:ada", "page", "Ada")
     assert "producer-id" not in str(client.describe())
+
+
+def test_a_client_is_found_by_both():
+    clients = Clients()
+    client = clients.arrive(Client("p", "user:ada", "page"))
+    assert clients.find(Client("p", "user:ada", "kernel")) is client
+    assert clients.find(Client("p", "user:eve", "page")) is None
+    assert clients.find(Client("q", "user:ada", "page")) is None
+    clients.dismiss(client)
+    clients.dismiss(client)
+    assert clients.find(client) is None

@@ -1,9 +1,12 @@
 """What a client asks is done, or answered by an error; nothing beside."""
 
+import asyncio
+
 import pytest
 
 from nbchannels.encoding import JSON, Encoded
 from nbchannels.exceptions import RemoteProtocolError
+from nbchannels.server import connection as module
 from tests.server.rig import Rig, publish, say, send, turn
 
 pytestmark = pytest.mark.asyncio
@@ -131,3 +134,200 @@ async def test_channels_and_memberships_are_told_again():
     rig = Rig()
     await rig.connect(channels=["specific.a!b"], memberships=[["index", "specific.a!b"]])
     assert await rig.layer.group_channels("index") == ["specific.a!b"]
+
+
+async def test_subscribing_again_gives_a_new_window():
+    rig = Rig()
+    connection, transport = await rig.connect(subscriptions=[{"group": "index"}])
+    for _ in range(600):
+        rig.layer.submit("group", "index", Encoded(JSON, b"{}"))
+    await turn()
+    assert len(transport.take()) == 2 + 512  # welcome, subscribed, a window
+    feed = connection.feeds["index"]
+    await say(connection, op="ack", logs=[[feed.log.number, 10]])
+    assert len(transport.take()) == 10
+    await say(connection, op="subscribe", group="index", since={"last": 520})
+    await turn()
+    subscribed, *records = transport.take()
+    assert (subscribed["offset"], len(records)) == (80, 512)
+    assert connection.feeds["index"] is not feed
+    # What is acknowledged of the subscription before does not count beyond what was sent now.
+    await say(connection, op="ack", logs=[[feed.log.number, 600]])
+    assert len(transport.take()) == 8
+
+
+async def test_latest_jumps_and_says_so():
+    rig = Rig()
+    connection, transport = await rig.connect(subscriptions=[{"group": "v", "mode": "latest"}])
+    for _ in range(1000):
+        rig.layer.submit("group", "v", Encoded(JSON, b"{}"))
+    await turn()
+    transport.take()
+    await say(connection, op="ack", logs=[[connection.feeds["v"].log.number, 512]])
+    gap, record = transport.take()
+    assert (gap["from"], gap["to"], gap["reason"]) == (513, 999, "conflated")
+    assert record.sequence == 1000
+
+
+async def test_a_right_that_was_taken_away_ends_within_a_minute(monkeypatch):
+    rig = Rig()
+    connection, transport = await rig.connect()
+    await publish(connection, "index", 1)
+    rig.policy.denied = {("write", "index")}
+    await publish(connection, "index", 2)
+    now = connection.heard
+    monkeypatch.setattr(module.time, "monotonic", lambda: now + 61)
+    transport.take()
+    await publish(connection, "index", 3)
+    (rejected,) = transport.take()
+    assert (rejected["sequence"], rejected["error"]["code"]) == (3, "forbidden")
+    assert rig.layer._registry.groups["index"].log.top == 2
+
+
+@pytest.mark.parametrize(
+    ("denied", "hello", "code"),
+    [
+        ({("read", "g")}, {"memberships": [["g", "specific.a!b"]]}, "forbidden"),
+        ({("write", "work")}, {"memberships": [["g", "work"]]}, "forbidden"),
+        (set(), {"memberships": [["g", "a/b"]]}, "bad_name"),
+        (set(), {"memberships": [["a b", "specific.a!b"]]}, "bad_name"),
+        (set(), {"channels": ["a/b"]}, "bad_name"),
+        (set(), {"subscriptions": [{"group": "a b"}]}, "bad_name"),
+        (set(), {"subscriptions": [{"group": "\ud800"}]}, "bad_name"),
+        ({("read", "g")}, {"subscriptions": [{"group": "g"}]}, "forbidden"),
+    ],
+)
+async def test_one_refusal_in_hello_does_not_refuse_the_rest(denied, hello, code):
+    rig = Rig()
+    rig.policy.denied = denied
+    hello = {"channels": ["specific.a!b"]} | hello
+    hello["subscriptions"] = [*hello.get("subscriptions", []), {"group": "index"}]
+    connection, transport = await rig.connect(**hello)
+    welcome, refused, subscribed = transport.take()
+    assert (welcome["op"], refused["error"]["code"], subscribed["group"]) == (
+        "welcome",
+        code,
+        "index",
+    )
+    assert list(connection.feeds) == ["index"]
+    assert all(not state.members for state in rig.layer._registry.groups.values())
+
+
+async def test_only_process_local_channels_are_kept_for_a_client():
+    rig = Rig()
+    connection, _ = await rig.connect(channels=["work", "specific.a!b"])
+    assert connection.client.channels == {"specific.a!b"}
+    assert "work" not in rig.layer._registry.mailboxes
+
+
+async def test_what_is_allowed_after_the_end_begins_nothing():
+    rig = Rig()
+    connection, transport = await rig.connect()
+    rig.policy.slow = asyncio.Event()
+    asked = [
+        asyncio.ensure_future(say(connection, op="subscribe", group="index")),
+        asyncio.ensure_future(say(connection, op="credit", channel="work", credit=3)),
+    ]
+    await turn()
+    connection.left()
+    transport.take()
+    rig.policy.slow.set()
+    await asyncio.gather(*asked)
+    assert (connection.feeds, connection.taps, transport.take()) == ({}, {}, [])
+    assert not rig.hub._feeds
+    assert "index" not in rig.layer._registry.groups
+    assert "work" not in rig.layer._registry.mailboxes
+
+
+async def test_a_connection_that_is_being_closed_has_nothing_any_more():
+    rig = Rig()
+    connection, transport = await rig.connect(subscriptions=[{"group": "index"}])
+    await say(connection, op="credit", channel="work", credit=3)
+    transport.take()
+    connection.close(4501, "bad")  # its socket stays until the client has answered
+    rig.layer.submit("group", "index", Encoded(JSON, b"{}"))
+    rig.layer.submit("channel", "work", Encoded(JSON, b"{}"))
+    await turn()
+    assert transport.take() == []
+    assert len(rig.layer._registry.mailboxes["work"].letters) == 1
+    assert not rig.hub.connections
+    connection.left()
+    assert connection.client.connection is None
+
+
+async def test_the_old_socket_of_a_client_swallows_nothing():
+    rig = Rig()
+    first, old = await rig.connect("p")
+    await say(first, op="credit", channel="work", credit=5)
+    second, new = await rig.connect("p")
+    await say(second, op="credit", channel="work", credit=5)
+    for transport in (old, new):
+        transport.take()
+    for n in range(3):
+        await send(second, "work", n + 1)
+    await turn()
+    assert [item for item in old.take() if not isinstance(item, dict)] == []
+    assert len([item for item in new.take() if not isinstance(item, dict)]) == 3
+    first.left()  # its socket is gone at last: nothing of the new one ends
+    assert len(second.client.leases) == 3
+    assert rig.hub.connections == {second.number: second}
+
+
+async def test_leases_of_a_client_that_comes_again_are_delivered_again():
+    rig = Rig()
+    first, old = await rig.connect("p")
+    await send(first, "work", 1)
+    await say(first, op="credit", channel="work", credit=1)
+    (lease,) = first.client.leases
+    second, new = await rig.connect("p")
+    new.take()
+    await say(second, op="credit", channel="work", credit=1)
+    (again,) = new.take()
+    assert (again.sequence != lease, again.flags) == (True, 1)
+    await say(second, op="settle", leases=[[lease, "done"], [again.sequence, "done"]])
+    assert not second.client.leases
+
+
+async def test_a_rejection_for_a_time_holds_back_what_comes_after_it():
+    rig = Rig(max_groups=1)
+    connection, transport = await rig.connect(subscriptions=[{"group": "only"}])
+    transport.take()
+    await publish(connection, "index", 1)  # there is no room for another group
+    await publish(connection, "index", 2)
+    codes = [r["error"]["code"] for r in transport.controls("rejected")]
+    assert codes == ["unavailable", "out_of_order"]
+    await say(connection, op="unsubscribe", group="only")
+    await publish(connection, "index", 2)
+    assert transport.controls("rejected")[0]["error"]["code"] == "out_of_order"
+    await publish(connection, "index", 1)
+    await publish(connection, "index", 2)
+    told = [a["targets"] for a in transport.controls("accepted")]
+    assert told == [[["group", "index", 1]], [["group", "index", 2]]]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**32, 2**70])
+async def test_the_id_of_a_call(number):
+    rig = Rig()
+    connection, _ = await rig.connect()
+    with pytest.raises(RemoteProtocolError):
+        await say(connection, op="call", id=number, method="names")
+
+
+async def test_a_description_names_groups_and_lag():
+    rig = Rig()
+    connection, transport = await rig.connect(subscriptions=[{"group": "b"}, {"group": "a"}])
+    transport.writable = False
+    rig.layer.submit("group", "a", Encoded(JSON, b"{}"))
+    await turn()
+    assert rig.hub.describe() == [
+        {
+            "kind": "page",
+            "user": "Ada",
+            "label": None,
+            "connection": connection.number,
+            "channels": 0,
+            "leases": 0,
+            "groups": ["a", "b"],
+            "lag": 1,
+        }
+    ]

@@ -20,6 +20,7 @@ class Kernel:
         self.session = type("Session", (), {"key": key})()
         self.execution_state = "idle"
         self._launch_args = {"env": {"JPY_SESSION_NAME": path}} if path else {}
+        self.provisioner = type("Provisioner", (), {"pid": 100})()
 
 
 class Kernels(dict[str, Kernel]):
@@ -97,6 +98,33 @@ class TestSweep:
         assert sorted(told) == ["a", "b"]
         asyncio.run(host.sweep_kernels())
         assert len(told) == 2
+
+    def test_it_tells_once_of_a_kernel_that_was_restarted(self, host: Host, kernels: Kernels):
+        gone: list[str] = []
+        told: list[str] = []
+        host.when_kernel_gone(gone.append)
+        host.when_kernel_restarted(told.append)
+        host.kernel_key("a")
+        asyncio.run(host.sweep_kernels())
+        kernels["a"].provisioner.pid = None  # between two processes
+        asyncio.run(host.sweep_kernels())
+        assert told == []
+        kernels["a"].provisioner.pid = 101
+        host.kernel_key("a")
+        asyncio.run(host.sweep_kernels())
+        asyncio.run(host.sweep_kernels())
+        assert told == ["a"]
+        assert gone == []
+
+    def test_a_kernel_whose_process_is_not_known_is_never_restarted(
+        self, host: Host, kernels: Kernels
+    ):
+        told: list[str] = []
+        host.when_kernel_restarted(told.append)
+        del kernels["a"].provisioner
+        host.kernel_key("a")
+        asyncio.run(host.sweep_kernels())
+        assert told == []
 
     def test_only_of_kernels_that_were_asked_for(self, host: Host, kernels: Kernels):
         told: list[str] = []

@@ -99,3 +99,86 @@ async def test_return_and_later():
     await say(connection, op="credit", channel="work", credit=5)
     order = [bytes(r.body) for r in deliveries(transport)]
     assert order == [b'{"n": 1}', b'{"n": 2}', b'{"n": 0}']
+
+
+async def test_letters_come_back_before_what_waits_and_others_get_them_at_once():
+    rig = Rig()
+    one, out_one = await rig.connect("1")
+    two, out_two = await rig.connect("2")
+    await fill(two, 3)
+    await say(one, op="credit", channel="work", credit=3)
+    deliveries(out_one)
+    await say(two, op="credit", channel="work", credit=5)
+    await send(two, "work", 4, b'{"n": 3}')
+    one.left()
+    await turn()
+    got = deliveries(out_two)
+    assert sorted(bytes(r.body) for r in got) == [b'{"n": %d}' % n for n in range(4)]
+    back = [bytes(r.body) for r in got if r.flags & REDELIVERED]
+    assert back == [b'{"n": 0}', b'{"n": 1}', b'{"n": 2}']
+
+
+async def test_credit_replaces_the_last_and_zero_ends_it():
+    rig = Rig()
+    connection, transport = await rig.connect()
+    await say(connection, op="credit", channel="work", credit=5)
+    await say(connection, op="credit", channel="work", credit=1)
+    await fill(connection, 3)
+    await turn()
+    assert len(deliveries(transport)) == 1
+    await say(connection, op="credit", channel="work", credit=-3)
+    await say(connection, op="credit", channel="other", credit=0)
+    assert connection.taps == {}
+    assert not rig.layer._registry.mailboxes["work"].waiters
+
+
+async def test_two_that_compete_drain_a_channel_whoever_runs_out():
+    rig = Rig()
+    tabs = [await rig.connect(str(n)) for n in range(3)]
+    got = []
+    for n in range(30):
+        for connection, _ in tabs:
+            await say(connection, op="credit", channel="work", credit=1)
+        await send(tabs[0][0], "work", n + 1, b'{"n": %d}' % n)
+        await turn()
+        for connection, transport in tabs:
+            for record in deliveries(transport):
+                got.append(bytes(record.body))
+                await say(connection, op="settle", leases=[[record.sequence, "done"]])
+    assert got == [b'{"n": %d}' % n for n in range(30)]
+
+
+async def test_a_lease_of_another_client_cannot_be_settled():
+    rig = Rig()
+    one, out_one = await rig.connect("1")
+    two, _ = await rig.connect("2")
+    await fill(one, 1)
+    await say(one, op="credit", channel="work", credit=1)
+    (record,) = deliveries(out_one)
+    await say(two, op="settle", leases=[[record.sequence, "done"], [10**6, "return"]])
+    assert list(one.client.leases) == [record.sequence]
+
+
+async def test_a_refused_reader_takes_nothing():
+    rig = Rig()
+    rig.policy.denied = {("read", "work")}
+    connection, transport = await rig.connect()
+    await fill(connection, 1)
+    transport.take()
+    await say(connection, op="credit", channel="work", credit=1)
+    assert transport.controls("error")[0]["error"]["code"] == "forbidden"
+    assert (connection.taps, connection.client.leases) == ({}, {})
+    assert len(rig.layer._registry.mailboxes["work"].letters) == 1
+
+
+async def test_a_closed_channel_is_not_made_anew_by_who_waits_on_it():
+    rig = Rig()
+    connection, transport = await rig.connect(channels=["specific.a!b"])
+    await say(connection, op="credit", channel="specific.a!b", credit=1)
+    await say(
+        connection, op="call", id=1, method="close_channel", arguments={"channel": "specific.a!b"}
+    )
+    await turn()
+    assert transport.controls("result")[0]["value"] is None
+    assert "specific.a!b" not in rig.layer._registry.mailboxes
+    assert connection.taps == {}
