@@ -37,6 +37,8 @@ class NameCompletion:
     matcher_api_version = 2
 
     def __init__(self) -> None:
+        # IPython asks each matcher for it, also one that has an identifier.
+        self.__qualname__ = type(self).__qualname__
         self._names: dict[str, list[str]] = {}
         self._until = 0.0
 

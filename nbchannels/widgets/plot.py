@@ -76,7 +76,8 @@ class LivePlot(LiveView):
     @traitlets.validate("y")
     def _check_y(self, proposal: Any) -> Any:
         names = _checked(texts_of, proposal["value"], "y", MOST_FIELDS)
-        _checked(columns_of, self.initial, names)
+        if not hasattr(self.initial, "__next__"):  # its own check looks at it, and keeps it
+            _checked(columns_of, self.initial, names)
         return names
 
     @traitlets.validate("window")

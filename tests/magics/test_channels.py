@@ -42,6 +42,16 @@ def test_send_and_group_send_return_receipts(shell):
         ("channels", "sparkle", "%channels log"),
         ("watch", "", "%watch sensors"),
         ("watch", "index --as pie", "%watch index --as plot"),
+        ("watch", "index --as", "--as: expected one argument"),
+        ("watch", "index --window soon", "window 'soon' is not understood; write a time such as"),
+        ("watch", "index extra", "unrecognized arguments: extra"),
+        ("watch", "a/b", "InvalidName: group name 'a/b' has '/'"),
+        ("send", "a/b {}", "InvalidName: channel name 'a/b' has '/'"),
+        ("send", "work 3", "InvalidMessage"),
+        ("send", "work {'f': print}", "EncodingError: msg['f']"),
+        ("group_send", "", '%group_send index {"y": 1.5}'),
+        ("channels", "connect", "%channels connect URL [TOKEN]"),
+        ("channels", "log top", "%channels top"),
     ],
 )
 def test_errors_show_the_right_call(shell, magic, line, said):
@@ -69,3 +79,68 @@ def test_watch_displays_a_plot(shell, monkeypatch):
     (plot,) = shown
     assert plot.specification["group"] == "sensors"
     assert plot.specification["options"]["window"] == {"seconds": 300}
+
+
+@pytest.mark.parametrize(
+    ("line", "window"),
+    [
+        ("index", None),
+        ("index --window 5min", {"seconds": 300}),
+        ("index --window '5 min'", {"seconds": 300}),
+        ('index --window "1.5 h" --as plot', {"seconds": 5400}),
+        ("--window 500 index", {"points": 500}),
+    ],
+)
+def test_the_window_of_a_view(shell, monkeypatch, line, window):
+    shown = []
+    monkeypatch.setattr("nbchannels.magics.channels.display", shown.append)
+    assert shell.run_line_magic("watch", line) is None
+    assert shown[0].specification["options"]["window"] == window
+
+
+@pytest.mark.parametrize("line", ['work {"a": 1}', '  work   {"a": 1}  ', 'work\t{"a": 1}'])
+def test_spaces_do_not_matter(shell, line):
+    assert shell.run_line_magic("send", line).name == "work"
+
+
+def test_an_error_in_the_expression_is_the_users_own(shell):
+    with pytest.raises(ZeroDivisionError):
+        shell.run_line_magic("send", 'work {"a": 1 / 0}')
+    with pytest.raises(NameError, match="unknown"):
+        shell.run_line_magic("group_send", "index unknown")
+    assert Group("index").history() == []
+
+
+def test_a_full_channel_is_a_sentence(shell):
+    channel_layers.set("default", InMemoryChannelLayer(capacity=1))
+    shell.run_line_magic("send", "work {}")
+    with pytest.raises(UsageError, match="ChannelFull: channel 'work' is full"):
+        shell.run_line_magic("send", "work {}")
+
+
+def test_no_answer_in_time_is_a_sentence(shell, monkeypatch):
+    def slow():
+        raise TimeoutError("no answer within 5 s")
+
+    monkeypatch.setattr("nbchannels.magics.channels.status.top", slow)
+    with pytest.raises(UsageError, match="TimeoutError: no answer within 5 s"):
+        shell.run_line_magic("channels", "top")
+
+
+def test_connecting_hands_url_and_token_on(shell, monkeypatch, capsys):
+    asked = []
+
+    def connect(*given):
+        asked.append(given)
+        return "connecting to " + given[0]
+
+    monkeypatch.setattr("nbchannels.magics.channels.status.connect", connect)
+    shell.run_line_magic("channels", "connect http://a/")
+    shell.run_line_magic("channels", "connect http://a/ secret")
+    assert asked == [("http://a/",), ("http://a/", "secret")]
+    assert capsys.readouterr().out == "connecting to http://a/\n" * 2
+
+
+@pytest.mark.parametrize("magic", ["channels", "send", "group_send", "watch"])
+def test_each_magic_has_help_with_an_example(shell, magic):
+    assert f"%{magic}" in shell.find_line_magic(magic).__doc__

@@ -182,11 +182,7 @@ async def test_many_threads_lose_no_news():
         for _ in range(50):
             rig.layer.submit("group", "index", MESSAGE)
 
-    threads = [threading.Thread(target=submit) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):  # noqa: ASYNC110 - what is awaited happens in a thread
-        await asyncio.sleep(0)
+    await asyncio.gather(*(asyncio.to_thread(submit) for _ in range(8)))
     await turn()
     offsets = [r.sequence for r in transport.take() if not isinstance(r, dict)]
     assert offsets == list(range(1, 401))
