@@ -178,7 +178,7 @@ class Log:
         if start == "now":
             return self._anchor(self.top)
         if isinstance(start, Last):
-            return self._anchor(max(self.top - start.last, self.first - 1))
+            return self._anchor(max(self.top - max(start.last, 0), self.first - 1))
         return self._anchor(self.first - 1)
 
     def _anchor(self, offset: int) -> Anchor:

@@ -89,7 +89,7 @@ def test_after_is_bounded_and_contiguous(offset, limit, max_bytes):
 
 @pytest.mark.parametrize(
     ("start", "offset"),
-    [("now", 20), ("earliest", 5), (Last(3), 17), (Last(100), 5), (Last(0), 20)],
+    [("now", 20), (Last(-5), 20), ("earliest", 5), (Last(3), 17), (Last(100), 5), (Last(0), 20)],
 )
 def test_where_a_cursor_begins(start, offset):
     anchor = filled(20, max_messages=15).locate(start)
