@@ -1,5 +1,7 @@
 """A real Jupyter server for these tests."""
 
+import asyncio
+
 import pytest
 import pytest_asyncio
 
@@ -20,4 +22,8 @@ def server(tmp_path_factory):
 async def close_sockets():
     yield
     while OPEN:
-        OPEN.pop().close()
+        socket = OPEN.pop()
+        socket.close()
+        if socket.protocol is not None:  # nobody waits for the server's answer
+            socket.protocol.stream.close()
+    await asyncio.sleep(0)  # its reader sees it

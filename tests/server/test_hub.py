@@ -175,6 +175,7 @@ async def test_a_thousand_feeds_share_one_frame(monkeypatch):
 
 
 async def test_many_threads_lose_no_news():
+    asyncio.get_running_loop().set_debug(True)  # it refuses what is not thread-safe
     rig = Rig()
     connection, transport = await rig.connect(subscriptions=[{"group": "index"}])
 

@@ -182,3 +182,16 @@ async def test_a_closed_channel_is_not_made_anew_by_who_waits_on_it():
     assert transport.controls("result")[0]["value"] is None
     assert "specific.a!b" not in rig.layer._registry.mailboxes
     assert connection.taps == {}
+
+
+async def test_who_cannot_take_it_now_passes_it_on():
+    rig = Rig()
+    one, out_one = await rig.connect("1")
+    two, out_two = await rig.connect("2")
+    for connection in (one, two):
+        await say(connection, op="credit", channel="work", credit=1)
+    out_one.writable = False
+    await fill(two, 1)  # it wakes the first, whose socket is full
+    await turn()
+    assert deliveries(out_one) == []
+    assert len(deliveries(out_two)) == 1
