@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from nbchannels.bridge import async_to_sync as async_to_sync
     from nbchannels.channel import Channel as Channel
     from nbchannels.channel import Group as Group
+    from nbchannels.consuming import consume as consume
+    from nbchannels.consuming import unconsume as unconsume
     from nbchannels.exceptions import ChannelClosed as ChannelClosed
     from nbchannels.exceptions import ChannelFull as ChannelFull
     from nbchannels.exceptions import ChannelsError as ChannelsError
+    from nbchannels.exceptions import ConsumeLater as ConsumeLater
+    from nbchannels.exceptions import ConsumerFailed as ConsumerFailed
     from nbchannels.exceptions import DeliveryUnknown as DeliveryUnknown
     from nbchannels.exceptions import EncodingError as EncodingError
     from nbchannels.exceptions import InvalidChannelLayerError as InvalidChannelLayerError
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from nbchannels.exceptions import InvalidName as InvalidName
     from nbchannels.exceptions import LayerUnavailable as LayerUnavailable
     from nbchannels.exceptions import MessageTooLarge as MessageTooLarge
+    from nbchannels.exceptions import NoConsumer as NoConsumer
     from nbchannels.exceptions import PermissionDenied as PermissionDenied
     from nbchannels.exceptions import SendTimeout as SendTimeout
     from nbchannels.exceptions import ServerNotFound as ServerNotFound
@@ -37,15 +42,21 @@ if TYPE_CHECKING:
     from nbchannels.layers.manager import get_channel_layer as get_channel_layer
     from nbchannels.message import Message as Message
     from nbchannels.receipt import Receipt as Receipt
+    from nbchannels.routes import include as include
+    from nbchannels.routes import route as route
+    from nbchannels.routes import route_class as route_class
     from nbchannels.widgets.plot import LivePlot as LivePlot
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
     "nbchannels.channel": ("Channel", "Group"),
+    "nbchannels.consuming": ("consume", "unconsume"),
     "nbchannels.exceptions": (
         "ChannelClosed",
         "ChannelFull",
         "ChannelsError",
+        "ConsumeLater",
+        "ConsumerFailed",
         "DeliveryUnknown",
         "EncodingError",
         "InvalidChannelLayerError",
@@ -53,6 +64,7 @@ _EXPORTS = {
         "InvalidName",
         "LayerUnavailable",
         "MessageTooLarge",
+        "NoConsumer",
         "PermissionDenied",
         "SendTimeout",
         "ServerNotFound",
@@ -61,6 +73,7 @@ _EXPORTS = {
     "nbchannels.layers.manager": ("DEFAULT_CHANNEL_LAYER", "channel_layers", "get_channel_layer"),
     "nbchannels.message": ("Message",),
     "nbchannels.receipt": ("Receipt",),
+    "nbchannels.routes": ("include", "route", "route_class"),
     "nbchannels.widgets.plot": ("LivePlot",),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}

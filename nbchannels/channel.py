@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, overload
 
+from nbchannels.asking import aask, require_answerable
 from nbchannels.bridge import bridge
 from nbchannels.exceptions import WouldDeadlock
 from nbchannels.layers.base import BaseChannelLayer
@@ -162,6 +163,29 @@ class Channel(_Target):
     """
 
     kind = "channel"
+
+    def ask(self, content: MessageDict, timeout: float | None = 5.0) -> Message:
+        """Send a question and wait for its answer.
+
+        The message gets a ``reply_channel``; whoever consumes it answers there.
+
+        Args:
+            content: a dict.
+            timeout: seconds to wait; ``None`` waits for ever.
+
+        Raises:
+            NoConsumer: nobody serves this channel.
+            ConsumerFailed: its consumer raised.
+            TimeoutError: no answer came in time.
+            WouldDeadlock: only this thread could answer.
+            ChannelFull, LayerUnavailable, InvalidMessage: as `send`.
+        """
+        require_answerable(self.channel_layer, self.name)
+        return bridge.run(self.aask(content, timeout))
+
+    async def aask(self, content: MessageDict, timeout: float | None = 5.0) -> Message:  # noqa: ASYNC109 - as its twin
+        """The async twin of `ask`; cancelling it closes the reply channel."""
+        return await aask(self.channel_layer, self.name, content, timeout)
 
     async def areceive(self, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - as its twin
         """The async twin of `receive`."""

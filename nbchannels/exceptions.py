@@ -16,9 +16,19 @@
     ├── DeliveryUnknown        (TimeoutError)            written, but not acknowledged in time
     ├── SendTimeout            (TimeoutError)            not written in time, withdrawn
     ├── WouldDeadlock          (RuntimeError)            a sync call that could only wait for itself
+    ├── NoConsumer             (LookupError)             nobody serves the channel that was asked
+    ├── ConsumerFailed                               the consumer that was asked raised
+    ├── NotFound               (LookupError)             no dead letter, no client of that number
+    ├── NoRoute      (LookupError, ValueError)           no route leads to an application
+    ├── ImproperlyConfigured   (ValueError)              a routing or an application of no use
+    ├── RequestAborted                                   the HTTP client has gone
+    │   └── RequestTimeout                               its body did not come in time
     └── ProtocolError
         ├── LocalProtocolError                           our own code broke the protocol
         └── RemoteProtocolError                          the peer did: ``close_code``
+
+What a consumer raises to say something is no error, and stands beside the tree: `ConsumeLater`,
+`StopConsumer`, `AcceptConnection`, `DenyConnection`, `ResponseLater`.
 
 Attributes come first and the sentence is built from them: the value, the limit, the remedy.
 """
@@ -27,22 +37,34 @@ import reprlib
 from typing import Any
 
 __all__ = [
+    "AcceptConnection",
     "ChannelClosed",
     "ChannelFull",
     "ChannelsError",
+    "ConsumeLater",
+    "ConsumerFailed",
     "DeliveryUnknown",
+    "DenyConnection",
     "EncodingError",
+    "ImproperlyConfigured",
     "InvalidChannelLayerError",
     "InvalidMessage",
     "InvalidName",
     "LayerUnavailable",
     "LocalProtocolError",
     "MessageTooLarge",
+    "NoConsumer",
+    "NoRoute",
+    "NotFound",
     "PermissionDenied",
     "ProtocolError",
     "RemoteProtocolError",
+    "RequestAborted",
+    "RequestTimeout",
+    "ResponseLater",
     "SendTimeout",
     "ServerNotFound",
+    "StopConsumer",
     "WouldDeadlock",
     "from_wire",
     "shown",
@@ -191,6 +213,85 @@ class WouldDeadlock(ChannelsError, RuntimeError):
     """A synchronous call on a thread that would have to answer it."""
 
 
+class NoConsumer(ChannelsError, LookupError):
+    """Nobody serves the channel of a question."""
+
+    code = "no_consumer"
+
+
+class ConsumerFailed(ChannelsError):
+    """The consumer of a question raised; the sentence has its error."""
+
+    code = "consumer_failed"
+
+
+class NotFound(ChannelsError, LookupError):
+    """There is nothing of that number."""
+
+    code = "not_found"
+
+
+class NoRoute(ChannelsError, LookupError, ValueError):
+    """No route leads to an application. A ``ValueError``, as in Channels 4's routers.
+
+    Attributes:
+        path: what was looked for: a path, a channel, a type of scope.
+    """
+
+    code = "no_route"
+
+    def __init__(self, message: str = "", *, path: str = "") -> None:
+        self.path = path
+        super().__init__(message or f"No route found for path {path!r}.")
+
+
+class ImproperlyConfigured(ChannelsError, ValueError):
+    """A routing, a middleware or an application that cannot be used as it is written.
+
+    Source: ``django.core.exceptions``, which Channels 1.x and 4 raise.
+    """
+
+    code = "bad_request"
+
+
+class RequestAborted(ChannelsError):
+    """The HTTP client went away before its request was read."""
+
+    code = "aborted"
+
+
+class RequestTimeout(RequestAborted):
+    """The body of an HTTP request did not come in time."""
+
+    code = "timeout"
+
+
+class ConsumeLater(Exception):
+    """Raised by a consumer: put this message at the back of its channel; 10 times at most.
+
+    Source: the Channels 1.x Reference, "Consumers".
+    """
+
+
+class StopConsumer(Exception):
+    """Raised by a consumer class: it has finished; its application ends without an error.
+
+    Source: Channels 4, ``channels.exceptions``.
+    """
+
+
+class AcceptConnection(Exception):
+    """Raised in ``connect`` of a WebSocket consumer: accept. Source: Channels 4."""
+
+
+class DenyConnection(Exception):
+    """Raised in ``connect`` of a WebSocket consumer: refuse. Source: Channels 1.x and 4."""
+
+
+class ResponseLater(Exception):
+    """Raised behind `AsgiHandler`: somebody else answers this request. Source: Channels 1.x."""
+
+
 class ProtocolError(ChannelsError):
     """A rule of the wire protocol was broken."""
 
@@ -224,6 +325,8 @@ _BY_CODE: dict[str, type[ChannelsError]] = {
     "closed": ChannelClosed,
     "unavailable": LayerUnavailable,
     "forbidden": PermissionDenied,
+    "no_consumer": NoConsumer,
+    "not_found": NotFound,
 }
 
 

@@ -57,8 +57,9 @@ class Connection:
             the first sender, later on a thread of its own.
         version: of nbchannels.
         handle: gets the session's events that concern groups and channels, on the bridge's thread;
-            and ``lost`` (a connection ended), ``refused`` (for good: ``detail`` says why) and
-            ``complaint`` (``detail``: an error of the server that answers no question).
+            and ``begun`` (another session), ``lost`` (a connection ended), ``refused`` (for good:
+            ``detail`` says why) and ``complaint`` (``detail``: an error of the server that answers
+            no question).
 
     Attributes:
         status: for people; see ``detail`` for the sentence.
@@ -122,6 +123,7 @@ class Connection:
                 self._news, self._opened = asyncio.Event(), asyncio.Event()
                 self._wanted = False
                 self._questions = Questions()
+            self._handle(Event("begun"))
             self.status, self.detail = "connecting", f"connecting to {found.url}"
             self._task = bridge.start(self._run(found))
 
@@ -266,7 +268,8 @@ class Connection:
             self.detail = f"left {self.found.url} with {code}: {reason}"
             return code
         their_code, their_reason = socket.close_code, socket.close_reason
-        socket.close(1000)
+        # 1000 says that this client does not come back: what is its own need not wait for it.
+        socket.close(1000 if self.status == "closed" else 4006)
         what = f"closed with {their_code}: {their_reason}" if their_code else "lost"
         self.detail = f"the connection to {self.found.url} was {what}"
         return their_code

@@ -1,16 +1,16 @@
-"""Receiving from channels over the connection: credit for who waits, leases settled on hand-over.
+"""Receiving from channels over the connection: credit for who waits.
 
-A delivery is offered to the coroutine that waits longest. It is settled when that coroutine has
-really taken it; one that was cancelled meanwhile gives it back, to the front of its channel.
+A delivery is offered to the coroutine that waits longest. One that was cancelled meanwhile gives it
+back, to the front of its channel. What was taken stays leased over a reconnect.
 """
 
 import asyncio
 import threading
 from collections import deque
-from typing import Literal, Protocol
+from typing import Protocol
 
 from nbchannels.exceptions import ChannelsError
-from nbchannels.protocol.events import Record
+from nbchannels.protocol.events import Outcome, Record
 
 __all__ = ["Inbox", "Wire"]
 
@@ -21,16 +21,15 @@ class Wire(Protocol):
     def credit(self, channel: str, credit: int) -> None:
         """Be ready for so many deliveries of a channel."""
 
-    def settle(self, lease: int, outcome: Literal["done", "return"]) -> None:
+    def settle(self, lease: int, outcome: Outcome) -> None:
         """Say what became of a delivery."""
 
 
 class _Waiting:
-    __slots__ = ("connection", "future", "loop")
+    __slots__ = ("future", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.connection = 0
         self.future: asyncio.Future[Record] = loop.create_future()
 
 
@@ -41,32 +40,23 @@ class Inbox:
         self._wire = wire
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[_Waiting]] = {}
-        self._connection = 1
 
     async def receive(self, channel: str) -> Record:
-        """Wait for the next delivery of a channel, on any loop."""
-        first = True
-        while True:
-            waiting = _Waiting(asyncio.get_running_loop())
-            self._join(channel, waiting, first)
-            record: Record | None = None
-            try:
-                record = await waiting.future
-            finally:
-                if record is None:
-                    self._leave(channel, waiting)
-            if waiting.connection == self._connection:
-                self._wire.settle(record.sequence, "done")
-                return record
-            first = False  # the server took it back with the connection: it delivers it again
+        """Wait for the next delivery of a channel, on any loop; it is not settled."""
+        waiting = _Waiting(asyncio.get_running_loop())
+        self._join(channel, waiting)
+        record: Record | None = None
+        try:
+            record = await waiting.future
+        finally:
+            if record is None:
+                self._leave(channel, waiting)
+        return record
 
-    def _join(self, channel: str, waiting: _Waiting, first: bool) -> None:
+    def _join(self, channel: str, waiting: _Waiting) -> None:
         with self._lock:
             queue = self._waiting.setdefault(channel, deque())
-            if first:
-                queue.append(waiting)
-            else:
-                queue.appendleft(waiting)
+            queue.append(waiting)
             self._wire.credit(channel, len(queue))
 
     def _leave(self, channel: str, waiting: _Waiting) -> None:
@@ -90,8 +80,6 @@ class Inbox:
                 waiting = queue.popleft() if queue else None
                 if queue is not None and not queue:
                     del self._waiting[record.name]
-                if waiting is not None:
-                    waiting.connection = self._connection
             if waiting is None:
                 self._wire.settle(record.sequence, "return")
                 return
@@ -107,11 +95,6 @@ class Inbox:
             self._wire.settle(record.sequence, "return")
         else:
             waiting.future.set_result(record)
-
-    def lost(self) -> None:
-        """The connection has ended: what was delivered and not settled is not ours any more."""
-        with self._lock:
-            self._connection += 1
 
     def fail(self, channel: str | None, error: ChannelsError) -> None:
         """Nothing will come on this channel, or on any (``None``)."""

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any
 
 from nbchannels.bridge import bridge
-from nbchannels.decoding import decode
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import (
     ChannelClosed,
@@ -20,13 +19,15 @@ from nbchannels.exceptions import (
 from nbchannels.kernel.connection import Connection
 from nbchannels.kernel.cursors import RemoteCursor, Stream
 from nbchannels.kernel.discovery import find_server
-from nbchannels.kernel.inbox import Inbox
+from nbchannels.kernel.work import Work
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Anchor, Missing, Page, Start
+from nbchannels.layers.leases import Lease
 from nbchannels.names import is_process_local, require_channel_name, require_group_name
 from nbchannels.pending import note_unseen
-from nbchannels.protocol.events import Event, Last, Position
+from nbchannels.protocol.events import Event, Last, Outcome, Position
 from nbchannels.receipt import Receipt
+from nbchannels.services import Services
 from nbchannels.typing import Kind, MessageDict
 
 __all__ = ["KernelChannelLayer"]
@@ -55,7 +56,7 @@ class KernelChannelLayer(BaseChannelLayer):
         self.connection = Connection(self._find, _version(), self._handle)
         self._streams: dict[str, Stream] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
-        self._inbox = Inbox(self)
+        self._work = Work(self, self.connection)
 
     def forked(self) -> None:
         """After a fork, in the child: the connection stayed with the parent."""
@@ -100,24 +101,40 @@ class KernelChannelLayer(BaseChannelLayer):
 
     # Receiving.
 
+    # Receiving, and consumers.
+
+    @property
+    def services(self) -> Services:
+        """What this process has in service."""
+        return self._work.services
+
     async def receive(self, channel: str) -> MessageDict:
         """See `BaseChannelLayer.receive`."""
-        require_channel_name(channel)
-        await self.connection.astart()
-        record = await self._inbox.receive(channel)
-        return decode(record.codec, record.body)
+        return await self._work.receive(require_channel_name(channel))
 
-    def credit(self, channel: str, credit: int) -> None:
-        """See `Wire.credit`."""
-        with self.connection.lock:
-            self.connection.session.credit(channel, credit)
-        self.connection.wake()
+    async def lease(self, channel: str) -> Lease:
+        """See `BaseChannelLayer.lease`."""
+        return await self._work.lease(require_channel_name(channel))
 
-    def settle(self, lease: int, outcome: Literal["done", "return"]) -> None:
-        """See `Wire.settle`."""
-        with self.connection.lock:
-            self.connection.session.settle([(lease, outcome)])
-        self.connection.wake()
+    async def settle(
+        self, lease: Lease, outcome: Outcome = "done", error: str = "", traceback: str = ""
+    ) -> None:
+        """See `BaseChannelLayer.settle`; without a connection, it is told at the next one."""
+        self._work.settle(lease.number, outcome, error, traceback)
+
+    async def dead_letters(
+        self, limit: int = 20, channel: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `BaseChannelLayer.dead_letters`: at most 20, with contents of at most 64 KiB."""
+        return await self._work.dead_letters(limit, channel)
+
+    async def resend(self, number: int) -> Receipt:
+        """See `BaseChannelLayer.resend`."""
+        return Receipt.from_wire(await self.connection.call("resend", {"number": number}))
+
+    async def discard(self, number: int) -> None:
+        """See `BaseChannelLayer.discard`."""
+        await self.connection.call("discard", {"number": number})
 
     async def new_channel(self, prefix: str = "specific") -> str:
         """See `BaseChannelLayer.new_channel`."""
@@ -135,7 +152,7 @@ class KernelChannelLayer(BaseChannelLayer):
             introduction.channels.pop(channel, None)
             for pair in [p for p in introduction.memberships if p[1] == channel]:
                 del introduction.memberships[pair]
-        self._inbox.fail(channel, ChannelClosed(f"channel {channel!r} was closed"))
+        self._work.inbox.fail(channel, ChannelClosed(f"channel {channel!r} was closed"))
 
     # Groups.
 
@@ -257,6 +274,12 @@ class KernelChannelLayer(BaseChannelLayer):
         statistics: dict[str, Any] = await self.connection.call("group_statistics", asked)
         return statistics
 
+    async def channel_statistics(self, channel: str) -> dict[str, Any]:
+        """See `BaseChannelLayer.channel_statistics`."""
+        asked = {"channel": require_channel_name(channel)}
+        statistics: dict[str, Any] = await self.connection.call("channel_statistics", asked)
+        return statistics
+
     async def statistics(self) -> dict[str, Any]:
         """See `BaseChannelLayer.statistics`."""
         statistics: dict[str, Any] = await self.connection.call("statistics", {})
@@ -291,13 +314,13 @@ class KernelChannelLayer(BaseChannelLayer):
                 self._ended(event.control.group, event.control.error)
             case "delivery":
                 if event.record is not None:
-                    self._inbox.deliver(event.record)
-            case "lost":
-                self._inbox.lost()
+                    self._work.deliver(event.record)
+            case "begun":
+                self._work.resume()
             case "complaint":
                 note_unseen(f"the server refused something: {event.detail}")
             case "refused":
-                self._inbox.fail(None, event.detail)
+                self._work.fail(event.detail)
                 streams, self._streams = self._streams, {}
                 for group, stream in streams.items():
                     stream.ended(event.detail)

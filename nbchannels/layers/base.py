@@ -6,6 +6,7 @@
 import abc
 import asyncio
 import fnmatch
+import importlib
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -21,12 +22,16 @@ from nbchannels.exceptions import (
     MessageTooLarge,
 )
 from nbchannels.layers.cursor import Cursor, Page, Start
+from nbchannels.layers.leases import Lease, Outcome
 from nbchannels.names import require_channel_name, require_group_name
 from nbchannels.protocol.events import Record
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind, MessageDict
 
 __all__ = ["BaseChannelLayer", "Limits"]
+
+#: Limits that consumers have said for their channels.
+MOST_OVERRIDES = 1_000
 
 _Globs = Mapping[str | re.Pattern[str], Any]  # a user wrote it: its values are checked
 
@@ -36,6 +41,7 @@ class Limits:
 
     def __init__(self, option: str, default: float, exceptions: _Globs | None = None) -> None:
         self.default = default
+        self._overrides: dict[str, tuple[re.Pattern[str], float]] = {}
         self._patterns: list[tuple[re.Pattern[str], float]] = []
         for pattern, value in (exceptions or {}).items():
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
@@ -49,9 +55,19 @@ class Limits:
             )
             self._patterns.append((compiled, value))
 
+    def override(self, glob: str, value: float) -> None:
+        """From now on ``value`` holds for the names that ``glob`` matches; the newest comes first.
+
+        The oldest of more than 1,000 is forgotten.
+        """
+        self._overrides.pop(glob, None)
+        self._overrides = {glob: (re.compile(fnmatch.translate(glob)), value), **self._overrides}
+        if len(self._overrides) > MOST_OVERRIDES:
+            self._overrides.popitem()
+
     def of(self, name: str) -> float:
         """The value that holds for ``name``."""
-        for pattern, value in self._patterns:
+        for pattern, value in (*self._overrides.values(), *self._patterns):
             if pattern.match(name):
                 return value
         return self.default
@@ -99,7 +115,26 @@ class BaseChannelLayer(abc.ABC):
         self.capacity = capacity
         self.channel_capacity = channel_capacity or {}
         self.group_expiry = group_expiry
+        #: Routes that the configuration has for it: ``ROUTING``.
+        self.routing: Any = None
+        self._router: Any = None
         self._capacities = Limits("channel_capacity", capacity, channel_capacity)
+
+    @property
+    def router(self) -> Any:
+        """The consumers of this process: ``channels``, a set, and ``match(message)``.
+
+        Source: the Channels 1.x Reference, "Channel Layer".
+        """
+        if self._router is not None:
+            return self._router
+        # By its path, as a BACKEND is: routing stands on layers, not layers on routing.
+        return importlib.import_module("nbchannels.consuming").router_of(self)
+
+    @router.setter
+    def router(self, router: Any) -> None:
+        """Whoever hosts the layer has another one."""
+        self._router = router
 
     # Sending.
 
@@ -175,6 +210,57 @@ class BaseChannelLayer(abc.ABC):
         """
 
     @abc.abstractmethod
+    async def lease(self, channel: str) -> Lease:
+        """Wait for the next message of ``channel`` and hold it until it is settled.
+
+        As `receive`, but at least once: what is not settled when its holder is gone goes to
+        somebody else, marked ``redelivered``.
+
+        Raises:
+            ChannelClosed: `close_channel` was called.
+        """
+
+    @abc.abstractmethod
+    async def settle(
+        self, lease: Lease, outcome: Outcome = "done", error: str = "", traceback: str = ""
+    ) -> None:
+        """Say what became of a leased message. A lease that is settled already is left alone.
+
+        Args:
+            lease: what `lease` returned.
+            outcome: ``done``; ``return``: to the front of its channel; ``later``: to the back, and
+                after 10 times to the dead letters; ``fail``: to the dead letters.
+            error: why, in a sentence, for the dead letters.
+            traceback: where, for the dead letters.
+        """
+
+    @abc.abstractmethod
+    async def dead_letters(
+        self, limit: int = 100, channel: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The messages that were given up, newest first; see `DeadLetter.describe` for the keys.
+
+        Kept are the newest 1,000, and of them 16 MiB.
+        """
+
+    @abc.abstractmethod
+    async def resend(self, number: int) -> Receipt:
+        """Put a dead letter back into its channel, as if it were new.
+
+        Raises:
+            NotFound: there is none of this number.
+            ChannelFull: it stays with the dead letters.
+        """
+
+    @abc.abstractmethod
+    async def discard(self, number: int) -> None:
+        """Forget a dead letter.
+
+        Raises:
+            NotFound: there is none of this number.
+        """
+
+    @abc.abstractmethod
     async def new_channel(self, prefix: str = "specific") -> str:
         """A new process-local channel, ``prefix.…!…``; end it with `close_channel`."""
 
@@ -217,6 +303,16 @@ class BaseChannelLayer(abc.ABC):
     @abc.abstractmethod
     async def group_statistics(self, group: str) -> dict[str, Any]:
         """``members``, ``subscribers``, ``messages``, ``bytes``, ``epoch``, ``offset``."""
+
+    @abc.abstractmethod
+    async def channel_statistics(self, channel: str) -> dict[str, Any]:
+        """What waits in a channel, and what went through it.
+
+        Returns:
+            ``waiting`` (messages), ``bytes``, ``oldest`` (seconds that the first has waited),
+            ``capacity``, ``expiry``, ``receivers``; and since the channel is known ``sent``,
+            ``received``, ``dropped``, ``expired``.
+        """
 
     @abc.abstractmethod
     async def statistics(self) -> dict[str, Any]:

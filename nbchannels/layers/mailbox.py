@@ -5,13 +5,38 @@ settled; ``receive`` settles at once (at most once), a connection when its clien
 """
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from nbchannels.encoding import Encoded
 from nbchannels.layers.producers import Producers
 
-__all__ = ["Letter", "Mailbox"]
+__all__ = ["Accepts", "Dialogue", "Letter", "Mailbox"]
+
+#: Letters that one `Mailbox.take` looks at when the front one is for somebody else.
+GLANCE = 100
+
+
+class Dialogue(Protocol):
+    """What a letter belongs to, if it is one of several of a request or a WebSocket."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still waits for the answer; a letter of a closed one is dropped."""
+
+    def taken(self, consumer: Any) -> None:
+        """A letter of it was handed to a consumer; ``None``: to a plain receiver."""
+
+    def settled(self) -> None:
+        """A letter of it was worked on."""
+
+    def lost(self, why: str, sentence: str) -> None:
+        """The letter was not worked on, and will not be: ``died``, ``failed`` or ``expired``."""
+
+
+
+Accepts: TypeAlias = Callable[["Letter"], bool]
+"""Which letters a receiver takes."""
 
 
 class Letter(NamedTuple):
@@ -23,7 +48,9 @@ class Letter(NamedTuple):
         expires: when waiting ends; counted in waiting time only.
         sender: the server's number of the connection that sent it.
         redelivered: it was handed to a receiver before, and came back.
-        attempts: how often it was put to the back again (``ConsumeLater``).
+        retries: how often it was put to the back again (``ConsumeLater``).
+        returns: how often its holder died.
+        dialogue: that it belongs to; such a letter is never delivered twice.
     """
 
     encoded: Encoded
@@ -31,7 +58,9 @@ class Letter(NamedTuple):
     expires: float
     sender: int = 0
     redelivered: bool = False
-    attempts: int = 0
+    retries: int = 0
+    returns: int = 0
+    dialogue: Dialogue | None = None
 
 
 class Mailbox:
@@ -89,14 +118,25 @@ class Mailbox:
         self.sent += 1
         return True
 
-    def take(self, now: float) -> Letter | None:
-        """Take the front letter that has not expired."""
-        self.expire(now)
+    def take(self, now: float, accepts: Accepts | None = None) -> Letter | None:
+        """Take the first letter that has not expired, and that the receiver accepts.
+
+        Of letters for others, the first `GLANCE` are looked past.
+        """
         self.used = now
-        if not self.letters:
-            return None
-        self.received += 1
-        return self.letters.popleft()
+        letters = self.letters
+        if accepts is None:
+            if not letters:
+                return None
+            self.received += 1
+            return letters.popleft()
+        for index in range(min(len(letters), GLANCE)):
+            letter = letters[index]
+            if letter.expires > now and accepts(letter):
+                del letters[index]
+                self.received += 1
+                return letter
+        return None
 
     def give_back(self, letter: Letter, now: float) -> None:
         """Put a letter that was taken, but not dealt with, to the front again."""
@@ -106,20 +146,19 @@ class Mailbox:
 
     def put_later(self, letter: Letter, now: float) -> None:
         """Put a letter that was taken to the back; it is never refused for want of room."""
-        self.letters.append(
-            letter._replace(expires=now + self.expiry, attempts=letter.attempts + 1)
-        )
+        self.letters.append(letter._replace(expires=now + self.expiry, retries=letter.retries + 1))
 
-    def expire(self, now: float) -> int:
-        """Drop what has waited too long; return how many."""
-        count = sum(1 for _ in self._expired(now))
-        self.expired += count
-        return count
-
-    def _expired(self, now: float) -> Iterator[Letter]:
+    def expire(self, now: float) -> list[Letter]:
+        """Drop what has waited too long, and what nobody waits for any more; return it."""
         letters = self.letters
-        while letters and letters[0].expires <= now:
-            yield letters.popleft()
+        gone: list[Letter] = []
+        while letters:
+            first = letters[0]
+            if first.expires > now and (first.dialogue is None or first.dialogue.is_open):
+                break
+            gone.append(letters.popleft())
+        self.expired += len(gone)
+        return gone
 
     @property
     def idle(self) -> bool:

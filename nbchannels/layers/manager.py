@@ -1,17 +1,20 @@
 """Which layers there are: configured by alias as in Django, made when they are asked for.
 
 Whoever hosts a layer says so: the server's extension calls `ChannelLayerManager.set`. Where nothing
-was said, in a kernel or a script, ``default`` is the layer of the server.
+was said, the environment variable ``NBCHANNELS_CHANNEL_LAYERS`` says it; else, in a kernel or a
+script, ``default`` is the layer of the server.
 """
 
 import importlib
 import inspect
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbchannels.exceptions import ChannelsError, InvalidChannelLayerError
 from nbchannels.layers.base import BaseChannelLayer
+from nbchannels.layers.configuration import from_environment, from_file
 from nbchannels.names import near_match
 
 __all__ = ["DEFAULT_CHANNEL_LAYER", "ChannelLayerManager", "channel_layers", "get_channel_layer"]
@@ -19,7 +22,7 @@ __all__ = ["DEFAULT_CHANNEL_LAYER", "ChannelLayerManager", "channel_layers", "ge
 #: The alias that counts where none is named.
 DEFAULT_CHANNEL_LAYER = "default"
 #: What an alias may say.
-OPTIONS = ("BACKEND", "CONFIG", "TEST_CONFIG")
+OPTIONS = ("BACKEND", "CONFIG", "TEST_CONFIG", "ROUTING")
 
 #: In a kernel and in a script the default layer is the server's.
 UNCONFIGURED: dict[str, dict[str, Any]] = {
@@ -53,7 +56,8 @@ class ChannelLayerManager:
 
         Args:
             configs: what Django's ``CHANNEL_LAYERS`` takes: by alias ``{"BACKEND": dotted path,
-                "CONFIG": {…}, "TEST_CONFIG": {…}}``.
+                "CONFIG": {…}, "TEST_CONFIG": {…}, "ROUTING": routing}``; a routing as Channels
+                1.x has it: a dotted path, or a list or dict of routes.
 
         Raises:
             InvalidChannelLayerError: it names what cannot be used; nothing was changed.
@@ -63,10 +67,28 @@ class ChannelLayerManager:
             self._configs = checked
             self.backends.clear()
 
+    def configure_from_file(self, path: str | os.PathLike[str]) -> None:
+        """Say which layers there are with a TOML file; see `nbchannels.layers.configuration`.
+
+        Raises:
+            InvalidChannelLayerError: it names the file and what cannot be used; nothing was
+                changed.
+        """
+        self.configure(from_file(path))
+
     @property
     def configs(self) -> dict[str, dict[str, Any]]:
-        """What is configured by alias; unconfigured, what ``default`` means in this process."""
-        return dict(self._configs or UNCONFIGURED)
+        """What is configured by alias; unconfigured, what ``default`` means in this process.
+
+        Raises:
+            InvalidChannelLayerError: ``NBCHANNELS_CHANNEL_LAYERS`` counts, and cannot be used.
+        """
+        if self._configs:
+            return dict(self._configs)
+        said = from_environment()
+        if said is None:
+            return dict(UNCONFIGURED)
+        return {alias: self._checked(alias, config) for alias, config in said.items()}
 
     def make_backend(self, alias: str) -> BaseChannelLayer:
         """A new layer as configured under ``alias``, kept by nobody."""
@@ -141,16 +163,23 @@ class ChannelLayerManager:
                 f"channel layer {alias!r} names no BACKEND; it takes the dotted path of a class, "
                 "such as 'nbchannels.layers.memory.InMemoryChannelLayer'"
             )
-        for option in OPTIONS[1:]:
+        for option in ("CONFIG", "TEST_CONFIG"):
             if not isinstance(config.get(option) or {}, Mapping):
                 raise InvalidChannelLayerError(
                     f"{option} of channel layer {alias!r} is a "
                     f"{type(config[option]).__name__}; it takes a dict of the backend's options"
                 )
+        routing = config.get("ROUTING")
+        if not (routing is None or isinstance(routing, (str, list, tuple, Mapping))):
+            raise InvalidChannelLayerError(
+                f"ROUTING of channel layer {alias!r} is of type {type(routing).__name__}; it "
+                "takes the dotted path of a routing, a list of route(…), or a dict by channel"
+            )
         return dict(config)
 
     def _make(self, alias: str, options: Mapping[str, Any]) -> BaseChannelLayer:
-        backend = self._class(alias, self._config(alias)["BACKEND"])
+        config = self._config(alias)
+        backend = self._class(alias, config["BACKEND"])
         self._check_options(alias, backend, options)
         try:
             layer: BaseChannelLayer = backend(**options)
@@ -160,6 +189,7 @@ class ChannelLayerManager:
             raise InvalidChannelLayerError(
                 f"channel layer {alias!r}: {backend.__name__} does not take its CONFIG: {error}"
             ) from error
+        layer.routing = config.get("ROUTING")
         return self._named(layer, alias)
 
     @staticmethod

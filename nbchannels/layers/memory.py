@@ -1,71 +1,35 @@
 """The layer in this process's memory: the server's default.
 
 One lock guards all state and is never held across an await, so coroutines may run on any loop and
-`submit` on any thread. Waiters are woken on their own loop; one that was cancelled, or whose loop
-is gone, passes the message on.
+`submit` on any thread. What is received, and by whom, is in `nbchannels.layers.receiving`.
 """
 
-import asyncio
 import itertools
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from nbchannels.decoding import decode
 from nbchannels.encoding import Encoded
-from nbchannels.exceptions import ChannelClosed
-from nbchannels.layers.base import BaseChannelLayer, Limits
+from nbchannels.layers.base import Limits
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import GroupState, LogCursor
-from nbchannels.layers.mailbox import Letter
+from nbchannels.layers.mailbox import Dialogue
 from nbchannels.layers.producers import Producer
+from nbchannels.layers.receiving import ReceivingLayer
 from nbchannels.layers.registry import Bounds, Registry
-from nbchannels.names import new_channel_name, require_channel_name, require_group_name
+from nbchannels.names import require_channel_name, require_group_name
 from nbchannels.receipt import Receipt
-from nbchannels.typing import Kind, MessageDict
+from nbchannels.typing import Kind
 
-__all__ = ["InMemoryChannelLayer", "Waiter"]
+__all__ = ["InMemoryChannelLayer"]
 
 #: Entries of one `read` at most, and their bytes.
 PAGE, PAGE_BYTES = 256, 2**20
 
 
-class Waiter(Protocol):
-    """Who wants to take from a channel."""
-
-    def wake(self) -> bool:
-        """There may be a message; called once, without the lock. False if nobody is there."""
-
-
-class _Receiver:
-    """A coroutine in `receive`."""
-
-    __slots__ = ("future", "loop", "woken")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.woken = False
-
-    def wake(self) -> bool:
-        self.woken = True
-        try:
-            if asyncio._get_running_loop() is self.loop:
-                self._set()
-            else:
-                self.loop.call_soon_threadsafe(self._set)
-        except RuntimeError:  # its loop is closed
-            return False
-        return True
-
-    def _set(self) -> None:
-        if not self.future.done():
-            self.future.set_result(None)
-
-
-class InMemoryChannelLayer(BaseChannelLayer):
+class InMemoryChannelLayer(ReceivingLayer):
     """Channels and groups in the memory of this process.
 
     Args:
@@ -105,11 +69,11 @@ class InMemoryChannelLayer(BaseChannelLayer):
         )
         for option, value in bounds._asdict().items():
             self.require_positive(option, value)
-        expiries = Limits("channel_expiry", expiry, channel_expiry)
+        self._expiries = Limits("channel_expiry", expiry, channel_expiry)
         self._lock = threading.Lock()
         self._clock = clock
         self._registry = Registry(
-            self.get_capacity, expiries.of, secrets.randbits, bounds, group_expiry
+            self.get_capacity, self._expiries.of, secrets.randbits, bounds, group_expiry
         )
 
     # Sending.
@@ -124,6 +88,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
         producer: Producer | None = None,
         sender: int = 0,
         flags: int = 0,
+        dialogue: Dialogue | None = None,
     ) -> Receipt:
         """See `BaseChannelLayer.submit`; the receipt is there at once.
 
@@ -135,121 +100,19 @@ class InMemoryChannelLayer(BaseChannelLayer):
             producer: who sends, and its number of this message: a repetition is not sent again.
             sender: the server's number of the connection.
             flags: of the record, `RETRIED` or none.
+            dialogue: that a message to a channel belongs to.
         """
         with self._lock:
             now = self._clock()
             if kind == "group":
                 sent = self._registry.append(name, encoded, now, producer, sender, flags)
             else:
-                sent = self._registry.put(name, encoded, now, producer, sender)
-            waiters = [box.waiters.popleft() for box in sent.woken if box.waiters]
+                sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
+            woken = self._woken(sent.woken) if sent.woken else ()
         if sent.group is not None:
             sent.group.announce()
-        if waiters:
-            for box, waiter in zip(sent.woken, waiters, strict=False):
-                if not waiter.wake():
-                    self.pass_on(box.name)
+        self._tell(woken)
         return sent.receipt
-
-    # Receiving.
-
-    async def receive(self, channel: str) -> MessageDict:
-        """See `BaseChannelLayer.receive`."""
-        require_channel_name(channel)
-        receiver: _Receiver | None = None
-        try:
-            while True:
-                loop = asyncio.get_running_loop()
-                first = receiver is None
-                receiver = _Receiver(loop)
-                letter = self.take(channel, receiver, front=not first)
-                if letter is not None:
-                    receiver = None
-                    return decode(*letter.encoded)
-                await receiver.future
-        finally:
-            if receiver is not None:
-                self.leave(channel, receiver)
-
-    def take(self, channel: str, waiter: Waiter | None, *, front: bool = False) -> Letter | None:
-        """Take the next message of ``channel``, or have ``waiter`` woken when there may be one.
-
-        Raises:
-            ChannelClosed: `close_channel` was called.
-        """
-        with self._lock:
-            box = self._registry.mailbox(channel)
-            letter = self._registry.take(box, self._clock())
-            if letter is not None or waiter is None:
-                self._registry.release(box)
-                return letter
-            if front:
-                box.waiters.appendleft(waiter)
-            else:
-                box.waiters.append(waiter)
-            return None
-
-    def leave(self, channel: str, waiter: Waiter) -> None:
-        """``waiter`` gives up. If it was woken already, its turn passes to the next."""
-        with self._lock:
-            box = self._registry.mailboxes.get(channel)
-            if box is None:
-                return
-            try:
-                box.waiters.remove(waiter)
-            except ValueError:
-                woken = True
-            else:
-                woken = False
-                self._registry.release(box)
-        if woken:
-            self.pass_on(channel)
-
-    def pass_on(self, channel: str) -> None:
-        """Wake the next waiter of ``channel``, if a message is there."""
-        while True:
-            with self._lock:
-                box = self._registry.mailboxes.get(channel)
-                if box is None or not box.letters or not box.waiters:
-                    return
-                waiter = box.waiters.popleft()
-            if waiter.wake():
-                return
-
-    def give_back(self, channel: str, letter: Letter, *, later: bool = False) -> None:
-        """A taken message comes back: to the front, or (``later``) to the back of its channel."""
-        with self._lock:
-            box = self._registry.mailbox(channel)
-            if later:
-                box.put_later(letter, self._clock())
-            else:
-                box.give_back(letter, self._clock())
-            self._registry.waiting_bytes += len(letter.encoded.body)
-        self.pass_on(channel)
-
-    async def new_channel(self, prefix: str = "specific") -> str:
-        """See `BaseChannelLayer.new_channel`."""
-        name = new_channel_name(prefix)
-        self.open_channel(name)
-        return name
-
-    def open_channel(self, name: str) -> None:
-        """Keep the channel, also while it is empty, until it is closed."""
-        with self._lock:
-            self._registry.mailbox(name).kept = True
-
-    async def close_channel(self, channel: str) -> None:
-        """See `BaseChannelLayer.close_channel`; waiting receivers get `ChannelClosed`."""
-        require_channel_name(channel)
-        with self._lock:
-            box = self._registry.close_channel(channel)
-            waiters = list(box.waiters) if box is not None else []
-        closed = ChannelClosed(f"channel {channel!r} was closed while someone waited to receive")
-        for waiter in waiters:
-            if isinstance(waiter, _Receiver):
-                waiter.loop.call_soon_threadsafe(_fail, waiter.future, closed)
-            else:
-                waiter.wake()
 
     # Groups.
 
@@ -316,6 +179,9 @@ class InMemoryChannelLayer(BaseChannelLayer):
             now = self._clock()
             self._registry.expire_all(now)
             self._registry.forget(now)
+            lost, self._registry.expired_dialogues = self._registry.expired_dialogues, []
+        for dialogue in lost:
+            dialogue.lost("expired", "nobody took it in time")
 
     async def names(self) -> dict[str, list[str]]:
         """See `BaseChannelLayer.names`."""
@@ -350,6 +216,7 @@ class InMemoryChannelLayer(BaseChannelLayer):
                     self._registry.close_channel(name)
             for state in states:
                 state.members.clear()
+            self._registry.dead.clear()
         for state in states:
             state.announce()
 
@@ -376,8 +243,3 @@ def _statistics(state: GroupState | None) -> dict[str, Any]:
         "epoch": state.log.epoch,
         "offset": state.log.top,
     }
-
-
-def _fail(future: "asyncio.Future[None]", error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelFull, LayerUnavailable
+from nbchannels.layers.deadletters import DeadLetters
 from nbchannels.layers.groups import GroupState
+from nbchannels.layers.hints import group_hint, no_receiver
 from nbchannels.layers.log import Log
-from nbchannels.layers.mailbox import Letter, Mailbox
+from nbchannels.layers.mailbox import Accepts, Dialogue, Letter, Mailbox
 from nbchannels.layers.producers import Producer, Producers
-from nbchannels.names import near_match
+from nbchannels.layers.scouts import Scouts
+from nbchannels.names import is_process_local
 from nbchannels.receipt import Receipt
 
 __all__ = ["Bounds", "Registry", "Sent"]
@@ -75,6 +78,12 @@ class Registry:
         self.bounds = bounds
         self.log_bytes = 0
         self.waiting_bytes = 0
+        #: Who serves which channels.
+        self.scouts = Scouts()
+        #: What nobody worked on.
+        self.dead = DeadLetters()
+        #: Dialogues whose letters expired: they are told outside of the lock.
+        self.expired_dialogues: list[Dialogue] = []
         self.counters = {"sent": 0, "group_sent": 0, "dropped": 0, "expired": 0, "refused": 0}
         self._capacity = capacity
         self._expiry = expiry
@@ -188,7 +197,7 @@ class Registry:
                     continue
             box.letters.append(letter)
             waiting += size
-            if box.waiters:
+            if box.waiters or self.scouts:
                 woken.append(box)
         self.waiting_bytes = waiting
         self.counters["dropped"] += dropped
@@ -205,6 +214,7 @@ class Registry:
         now: float,
         producer: Producer | None = None,
         sender: int = 0,
+        dialogue: Dialogue | None = None,
     ) -> Sent:
         """Send to a channel.
 
@@ -233,18 +243,19 @@ class Registry:
             box.dropped += 1
             self.counters["refused"] += 1
             raise ChannelFull(channel=name, capacity=box.capacity)
-        box.letters.append(Letter(encoded, now, now + box.expiry, sender))
+        letter = Letter(encoded, now, now + box.expiry, sender, dialogue=dialogue)
+        box.letters.append(letter)
         box.sent += 1
         self.waiting_bytes += size
         self.counters["sent"] += 1
         if producer is not None and box.producers is not None:
             box.producers.note(producer, box.sent, 0, now)
         receivers = len(box.waiters)
-        hint = None if receivers or now - box.used < RECENT else self._no_receiver(box)
+        if self.scouts:
+            receivers += len(self.scouts.plan(name).scouts)
+        hint = None if receivers or now - box.used < RECENT else no_receiver(self, box)
         receipt = Receipt("channel", name, members=receivers, offset=box.sent, hint=hint)
         return Sent(receipt, None, [box] if receivers else [])
-
-    # Receipts.
 
     def _group_receipt(
         self,
@@ -255,41 +266,11 @@ class Registry:
         duplicate: bool = False,
     ) -> Receipt:
         members, subscribers = len(state.members), len(state.cursors)
-        hint = None
-        if dropped:
-            hint = (
-                f"{dropped} of the {members} member channels of group {state.name!r} were full and "
-                "did not get it; receive from them faster, or raise channel_capacity"
-            )
-        elif not members and not subscribers:
-            hint = self._nobody_listens(state.name)
+        hint = group_hint(self, state, dropped)
         return Receipt(
             "group", state.name, members, subscribers, dropped, state.log.epoch, offset, tag,
             duplicate=duplicate, hint=hint,
         )  # fmt: skip
-
-    def _nobody_listens(self, name: str) -> str:
-        sentence = f"no one listens to group {name!r}"
-        box = self.mailboxes.get(name)
-        if box is not None and box.waiters:
-            return f"{sentence}; a channel of that name has receivers: Channel({name!r}).send"
-        live = (g.name for g in self.groups.values() if g.cursors or g.members)
-        near = near_match(name, [known for known, _ in zip(live, range(500), strict=False)])
-        return f"{sentence}; did you mean {near!r}?" if near else f"{sentence} yet"
-
-    def _no_receiver(self, box: Mailbox) -> str:
-        sentence = f"no one receives from channel {box.name!r}"
-        group = self.groups.get(box.name)
-        if group is not None and (group.cursors or group.members):
-            count = len(group.cursors) + len(group.members)
-            listeners = "1 subscriber" if count == 1 else f"{count} subscribers"
-            return f"{sentence}; a group of that name has {listeners}: Group({box.name!r}).send"
-        live = (b.name for b in self.mailboxes.values() if b.waiters)
-        near = near_match(box.name, [known for known, _ in zip(live, range(500), strict=False)])
-        if near:
-            return f"{sentence}; did you mean {near!r}?"
-        waiting = len(box.letters)
-        return f"{sentence} yet: {waiting} of at most {box.capacity:,} messages wait"
 
     # Forgetting.
 
@@ -302,10 +283,15 @@ class Registry:
         return state
 
     def expire(self, box: Mailbox, now: float) -> None:
-        """Drop what has waited too long in a mailbox, and count it."""
-        before = sum(len(letter.encoded.body) for letter in box.letters)
-        self.counters["expired"] += box.expire(now)
-        self.waiting_bytes -= before - sum(len(letter.encoded.body) for letter in box.letters)
+        """Drop what has waited too long in a mailbox, count it, and keep it with the dead."""
+        for letter in box.expire(now):
+            self.waiting_bytes -= len(letter.encoded.body)
+            self.counters["expired"] += 1
+            if letter.dialogue is not None:
+                self.expired_dialogues.append(letter.dialogue)
+            elif not is_process_local(box.name):
+                sentence = f"nobody took it within {box.expiry:g} s"
+                self.dead.bury(box.name, letter, "expired", now, sentence)
 
     def expire_all(self, now: float) -> None:
         """Drop what has waited too long anywhere."""
@@ -316,12 +302,12 @@ class Registry:
                 box.producers = None
             self.release(box)
 
-    def take(self, box: Mailbox, now: float) -> Letter | None:
-        """Take the front letter of a mailbox."""
+    def take(self, box: Mailbox, now: float, accepts: Accepts | None = None) -> Letter | None:
+        """Take the first letter of a mailbox that the receiver accepts."""
         letters = box.letters
-        if letters and letters[0].expires <= now:
+        if letters and (letters[0].expires <= now or letters[0].dialogue is not None):
             self.expire(box, now)
-        letter = box.take(now)
+        letter = box.take(now, accepts)
         if letter is not None:
             self.waiting_bytes -= len(letter.encoded.body)
         return letter
@@ -373,4 +359,5 @@ class Registry:
             "channels": len(self.mailboxes),
             "history_bytes": self.log_bytes,
             "waiting_bytes": self.waiting_bytes,
+            "dead": len(self.dead),
         }

@@ -35,19 +35,18 @@ from nbchannels.protocol.events import (
     Call,
     Challenge,
     Control,
-    Credit,
     Event,
     Failure,
     Gap,
     GoAway,
     Heartbeat,
     Mode,
+    Outcome,
     Position,
     Record,
     Rejected,
     Result,
     ServerProof,
-    Settle,
     Since,
     Subscribed,
     Unknown,
@@ -63,7 +62,6 @@ from nbchannels.typing import Kind
 __all__ = ["SILENCE", "ClientSession", "KernelIdentity", "Outgoing", "State"]
 
 State: TypeAlias = Literal["CLOSED", "CONNECTING", "OPEN"]
-Outcome: TypeAlias = Literal["done", "return", "later", "fail"]
 
 #: A client that hears nothing for so many seconds connects again.
 SILENCE = 30.0
@@ -79,6 +77,7 @@ class ClientSession:
         publisher: what was sent and is not acknowledged; its counts are the host's bounds.
         subscriber: what is read.
         introduction: ticket, process-local channels, memberships for the next ``hello``.
+        deliveries: consumers, credit and leases.
         welcome: the server's last welcome.
     """
 
@@ -95,9 +94,9 @@ class ClientSession:
         self.publisher = Publisher()
         self.subscriber = Subscriber()
         self.introduction = Introduction(client, version, producer, label)
+        self.deliveries = self.introduction.deliveries
         self.welcome: Welcome | None = None
         self._identity = identity
-        self._credits: dict[str, int] = {}
         self._start(0.0)
 
     def _start(self, now: float) -> None:
@@ -105,6 +104,7 @@ class ClientSession:
         self._heard_at = now
         self._handshake = Handshake(self._identity)
         self._said_hello = False
+        self._consumers_told = 0
         self._urgent: deque[str] = deque()
         self._calls: set[int] = set()
         self._receipts: dict[tuple[Any, Any, Any], dict[str, Any]] = {}
@@ -240,16 +240,22 @@ class ClientSession:
 
     def credit(self, channel: str, credit: int) -> None:
         """Be ready for so many more deliveries of a channel; replaces what was said before."""
-        self._credits.pop(channel, None)
-        if credit:
-            self._credits[channel] = credit
+        control = self.deliveries.credit(channel, credit)
         if self.state == "OPEN":
-            self._say(Credit(channel, credit))
+            self._say(control)
 
-    def settle(self, leases: list[tuple[int, Outcome]]) -> None:
-        """Say what became of leased messages."""
+    def settle(
+        self, leases: list[tuple[int, Outcome]], errors: dict[int, dict[str, str]] | None = None
+    ) -> None:
+        """Say what became of leased messages, now or at the next connection.
+
+        Args:
+            leases: pairs of a lease's number and its outcome.
+            errors: of failed ones, by number: ``error`` and ``traceback``.
+        """
+        control = self.deliveries.settle(leases, errors or {})
         if self.state == "OPEN":
-            self._say(Settle(leases))
+            self._say(control)
 
     # --- Inside ---
 
@@ -259,7 +265,9 @@ class ClientSession:
     def _hello(self) -> None:
         """Tell everything; subscriptions that have no room in one control record follow it."""
         groups = [*self.subscriber.groups.values()]
-        hello, told = self.introduction.hello(state.request() for state in groups)
+        hello, told, self._consumers_told = self.introduction.hello(
+            state.request() for state in groups
+        )
         self._say(hello)
         self._said_hello = True
         for state in groups[:told]:
@@ -282,9 +290,7 @@ class ClientSession:
                 if state is not None:
                     events.append(Event("message", state, None, record))
             elif record.kind == DELIVERY:
-                left = self._credits.pop(record.name, 0) - 1
-                if left > 0:
-                    self._credits[record.name] = left
+                self.deliveries.delivered(record)
                 events.append(Event("delivery", record=record))
             elif record.kind == ENTRY:
                 if record.id in self._calls:
@@ -310,12 +316,16 @@ class ClientSession:
     def _on_welcome(self, control: Welcome, events: list[Event], now: float) -> None:
         if not self._said_hello:
             raise RemoteProtocolError("state", "a welcome before hello")
+        if self.welcome is not None and self.welcome.server != control.server:
+            self.deliveries.forget_leases()
         self.welcome = control
         self.state = "OPEN"
         self.subscriber.welcomed(control)
         events.append(Event("welcomed", control=control))
-        for channel, credit in self._credits.items():
-            self._say(Credit(channel, credit))
+        for credit in self.deliveries.credits():
+            self._say(credit)
+        for consumer in [*self.deliveries.consumers.values()][self._consumers_told :]:
+            self.call("consume", consumer)
 
     def _on_subscribed(self, control: Subscribed, events: list[Event], now: float) -> None:
         state = self.subscriber.subscribed(control)

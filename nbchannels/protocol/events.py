@@ -22,6 +22,7 @@ __all__ = [
     "SEND",
     "ClientControl",
     "Event",
+    "Outcome",
     "Position",
     "Record",
     "ServerControl",
@@ -77,6 +78,8 @@ Since: TypeAlias = Literal["now", "earliest"] | Last
 #: Where to begin: after the newest entry, at the oldest kept, with the last n, or at a position.
 Start: TypeAlias = Since | Position
 Mode: TypeAlias = Literal["log", "latest"]
+#: What became of a leased message; see `nbchannels.layers.leases`.
+Outcome: TypeAlias = Literal["done", "return", "later", "fail"]
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -102,6 +105,8 @@ class Hello(Control, frozen=True, tag="hello"):
     channels: list[str] = []
     memberships: list[tuple[str, str]] = []
     consumers: list[dict[str, Any]] = []
+    leases: list[int] | UnsetType = UNSET
+    settled: list[tuple[int, Outcome]] | UnsetType = UNSET
 
 
 class KernelProof(Control, frozen=True, tag="proof"):
@@ -143,7 +148,8 @@ class Credit(Control, frozen=True, tag="credit"):
 class Settle(Control, frozen=True, tag="settle"):
     """What became of leased messages."""
 
-    leases: list[tuple[int, Literal["done", "return", "later", "fail"]]]
+    leases: list[tuple[int, Outcome]]
+    errors: list[tuple[int, dict[str, str]]] | UnsetType = UNSET
 
 
 class Call(Control, frozen=True, tag="call"):

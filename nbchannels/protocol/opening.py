@@ -3,9 +3,18 @@
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, TypeAlias
 
+from msgspec import UNSET
+
 from nbchannels.exceptions import RemoteProtocolError
 from nbchannels.protocol.codec import MAX_CONTROL
-from nbchannels.protocol.events import Challenge, Hello, KernelProof, ServerProof, Subscription
+from nbchannels.protocol.deliveries import Deliveries
+from nbchannels.protocol.events import (
+    Challenge,
+    Hello,
+    KernelProof,
+    ServerProof,
+    Subscription,
+)
 from nbchannels.protocol.proof import kernel_mac, new_nonce, same, server_mac
 
 __all__ = ["ClientKind", "Handshake", "Introduction", "KernelIdentity"]
@@ -71,6 +80,7 @@ class Introduction:
         label: what the inspector calls this client.
         channels: its process-local channels, oldest first.
         memberships: the groups that these are in, as ``(group, channel)``.
+        deliveries: its consumers and leases.
     """
 
     def __init__(self, client: ClientKind, version: str, producer: str, label: str | None) -> None:
@@ -78,25 +88,31 @@ class Introduction:
         self.label = label
         self.channels: dict[str, None] = {}
         self.memberships: dict[tuple[str, str], None] = {}
+        self.deliveries = Deliveries()
         self._client: ClientKind = client
         self._version = version
         self._producer = producer
 
-    def hello(self, subscriptions: Iterable[Subscription]) -> tuple[Hello, int]:
+    def hello(self, subscriptions: Iterable[Subscription]) -> tuple[Hello, int, int]:
         """The ``hello`` with as much as one control record holds.
 
         Returns:
-            It, and how many of the subscriptions are in it; the others have to follow.
+            It, and how many of the subscriptions and of the consumers are in it; the others have
+            to follow. Leases that have no room are given up: the server delivers them again.
         """
         room = _Room(self.label)
+        mine = self.deliveries
+        settled = [pair for pair in mine.settled if room.take(24)] or UNSET
+        leases = [number for number in mine.leases if room.take(16)] or UNSET
+        consumers = [c for c in mine.consumers.values() if room.take(len(repr(c)) * 2 + 50)]
         told = [s for s in subscriptions if room.take(len(s.group) + 140)]
         channels = [name for name in reversed(self.channels) if room.take(len(name) + 3)]
         memberships = [pair for pair in self.memberships if room.take(len("".join(pair)) + 8)]
         hello = Hello(
             self._client, self._version, self._producer, self.ticket, self.label,
-            told, channels[::-1], memberships, [],
+            told, channels[::-1], memberships, consumers, leases, settled,
         )  # fmt: skip
-        return hello, len(told)
+        return hello, len(told), len(consumers)
 
 
 class _Room:

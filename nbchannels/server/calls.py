@@ -7,11 +7,16 @@ from nbchannels.exceptions import ChannelsError
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.names import is_process_local, require_channel_name, require_group_name
 from nbchannels.protocol.codec import encode_record
-from nbchannels.protocol.events import ENTRY, Call
+from nbchannels.protocol.events import ENTRY, Call, Record
 from nbchannels.protocol.server import read_arguments
 from nbchannels.server.clients import Client
+from nbchannels.server.deliveries import Deliveries
+from nbchannels.server.rights import Rights
 
 __all__ = ["METHODS", "Caller", "add_member"]
+
+#: Dead letters in one answer; bytes of one whose content is in it.
+DEAD, DEAD_BYTES = 20, 64 * 1024
 
 
 class Caller(Protocol):
@@ -19,6 +24,7 @@ class Caller(Protocol):
 
     layer: InMemoryChannelLayer
     client: Client
+    rights: Rights
 
     async def require(self, action: str, kind: str, name: str) -> None:
         """Check a right."""
@@ -26,8 +32,9 @@ class Caller(Protocol):
     def send_entries(self, data: bytes) -> None:
         """Send a binary message."""
 
-    def credit(self, channel: str, credit: int) -> None:
-        """Be ready for so many deliveries; 0 ends it."""
+    @property
+    def deliveries(self) -> Deliveries:
+        """What it receives from channels."""
 
 
 Method: TypeAlias = Callable[[Caller, Call], Awaitable[Any]]
@@ -122,9 +129,77 @@ async def _close_channel(connection: Caller, call: Call) -> None:
             f"channel {channel!r} is not process-local; only a channel from new_channel is closed"
         )
     await _check_channel(connection, channel)
-    connection.credit(channel, 0)  # a waiter would make it anew
+    connection.deliveries.credit(channel, 0)  # a waiter would make it anew
     connection.client.channels.discard(channel)
     await connection.layer.close_channel(channel)
+
+
+async def _consume(connection: Caller, call: Call) -> None:
+    await connection.deliveries.consume(call.arguments)
+
+
+async def _unconsume(connection: Caller, call: Call) -> None:
+    connection.deliveries.unconsume(_argument(call, "number"))
+
+
+async def _channel_statistics(connection: Caller, call: Call) -> dict[str, Any]:
+    channel = require_channel_name(_argument(call, "channel"))
+    if channel not in connection.client.channels:
+        await connection.require("read", "channel", channel)
+    return await connection.layer.channel_statistics(channel)
+
+
+async def _consumers(connection: Caller, call: Call) -> list[dict[str, Any]]:
+    """Who serves a channel: of the caller itself, and of others."""
+    channel = require_channel_name(_argument(call, "channel"))
+    await connection.require("write", "channel", channel)
+    return [
+        {"mine": scout.party is connection.client, "number": scout.order}
+        for scout in connection.layer.plan(channel).scouts
+    ]
+
+
+async def _dead_letters(connection: Caller, call: Call) -> list[dict[str, Any]]:
+    """What was given up, newest first; the contents come as entries, their numbers as offsets."""
+    channel, limit = call.arguments.get("channel"), call.arguments.get("limit", DEAD)
+    if channel is not None:
+        require_channel_name(channel)
+    if type(limit) is not int or limit < 1:
+        raise _bad(f"a limit of {limit!r}; it is a number from 1 to {DEAD}")
+    may = connection.rights.permits
+    found = [
+        dead
+        for dead in connection.layer.dead(min(limit, DEAD), channel)
+        if may("read", "channel", dead.channel)
+    ]
+    records = [
+        encode_record(
+            Record(ENTRY, d.letter.encoded.codec, 0, "", call.id, 0, d.number, d.letter.time, 0,
+                   d.letter.encoded.body)
+        )
+        for d in found
+        if len(d.letter.encoded.body) <= DEAD_BYTES
+    ]  # fmt: skip
+    if records:
+        connection.send_entries(b"".join(records))
+    return [dead.describe(traceback=1_000) for dead in found]
+
+
+async def _resend(connection: Caller, call: Call) -> dict[str, Any]:
+    number = await _dead_number(connection, call)
+    return (await connection.layer.resend(number)).to_wire()
+
+
+async def _discard(connection: Caller, call: Call) -> None:
+    await connection.layer.discard(await _dead_number(connection, call))
+
+
+async def _dead_number(connection: Caller, call: Call) -> int:
+    """The number of a dead letter that the caller may write to where it came from."""
+    number = _argument(call, "number")
+    channel = connection.layer.channel_of_dead(number)
+    await connection.require("write", "channel", channel)
+    return int(number)
 
 
 async def _flush(connection: Caller, call: Call) -> None:
@@ -150,6 +225,13 @@ METHODS: dict[str, Method] = {
     "clear": _clear,
     "new_channel": _new_channel,
     "close_channel": _close_channel,
+    "consume": _consume,
+    "unconsume": _unconsume,
+    "consumers": _consumers,
+    "channel_statistics": _channel_statistics,
+    "dead_letters": _dead_letters,
+    "resend": _resend,
+    "discard": _discard,
     "flush": _flush,
     "names": _names,
     "statistics": _statistics,

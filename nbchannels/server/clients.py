@@ -1,18 +1,34 @@
 """Who is connected, and what belongs to them: process-local channels and leased messages.
 
-A client is more than a connection: it reconnects. Its process-local channels stay for `GRACE`
-seconds after its connection was lost; what it had leased goes back to the front of its channels.
+A client is more than a connection: it reconnects. What belongs to it stays for `GRACE` seconds
+after its connection was lost; then what it had leased goes back to the front of its channels.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from nbchannels.layers.mailbox import Letter
 
-__all__ = ["GRACE", "Client", "Clients"]
+__all__ = ["GRACE", "Client", "Clients", "Lease"]
 
 #: Seconds that a client has to come back.
 GRACE = 60.0
+
+
+class Lease(NamedTuple):
+    """A message in the hands of a client.
+
+    Attributes:
+        channel: it came from.
+        letter: the message.
+        consumer: the `KernelConsumer` that it was delivered for; ``None`` for a plain `receive`.
+        since: when, in monotonic seconds.
+    """
+
+    channel: str
+    letter: Letter
+    consumer: Any
+    since: float
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +43,8 @@ class Client:
         label: what it calls itself: a notebook's path, a script's name.
         connection: its number now; ``None`` while it is away.
         channels: its process-local channels.
-        leases: messages handed to it and not settled: channel and letter by lease number.
+        leases: messages handed to it and not settled, by their number.
+        consumers: what it has registered, by the number it gave.
         away_since: when its connection was lost.
     """
 
@@ -38,7 +55,8 @@ class Client:
     label: str | None = None
     connection: int | None = None
     channels: set[str] = field(default_factory=set)
-    leases: dict[int, tuple[str, Letter]] = field(default_factory=dict)
+    leases: dict[int, Lease] = field(default_factory=dict)
+    consumers: dict[int, Any] = field(default_factory=dict)
     away_since: float = 0.0
 
     def describe(self) -> dict[str, Any]:
@@ -50,6 +68,7 @@ class Client:
             "connection": self.connection,
             "channels": len(self.channels),
             "leases": len(self.leases),
+            "consumers": len(self.consumers),
         }
 
 

@@ -3,7 +3,6 @@
 The protocol's rules are in `nbchannels.protocol.server`; the socket is behind `Transport`.
 """
 
-import asyncio
 import logging
 import time
 from typing import Any, Protocol
@@ -16,7 +15,6 @@ from nbchannels.exceptions import (
     RemoteProtocolError,
 )
 from nbchannels.layers.feed import Batch, Feed
-from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.layers.producers import Producer
 from nbchannels.names import (
@@ -24,11 +22,9 @@ from nbchannels.names import (
     require_channel_name,
     require_group_name,
 )
-from nbchannels.protocol.codec import encode_control, encode_record
+from nbchannels.protocol.codec import encode_control
 from nbchannels.protocol.events import (
-    DELIVERY,
     PUBLISH,
-    REDELIVERED,
     RETRIED,
     Ack,
     Call,
@@ -50,9 +46,9 @@ from nbchannels.protocol.events import (
 from nbchannels.protocol.server import ServerSession, State, start_of
 from nbchannels.server.calls import METHODS, add_member
 from nbchannels.server.clients import Client
+from nbchannels.server.deliveries import Deliveries
 from nbchannels.server.hub import Hub
 from nbchannels.server.rights import Guard, Rights
-from nbchannels.server.taps import Tap
 from nbchannels.typing import Kind
 
 __all__ = ["Connection", "Transport"]
@@ -121,8 +117,8 @@ class Connection:
         self.heard = self.beaten = time.monotonic()
         # The hot path: a feed writes to the socket without a detour.
         self.write = transport.send_batch  # type: ignore[method-assign]
-        self.taps: dict[str, Tap] = {}
-        self._rights = Rights(guard)
+        self.rights = Rights(guard)
+        self.deliveries = Deliveries(self)
 
     # What the hub and the feeds need.
 
@@ -155,8 +151,7 @@ class Connection:
         """The socket takes more again: the feeds and taps go on."""
         for feed in list(self.feeds.values()):
             feed.pump({})
-        for tap in list(self.taps.values()):
-            tap.pour()
+        self.deliveries.drained()
 
     @property
     def stalled_since(self) -> float | None:
@@ -214,7 +209,7 @@ class Connection:
 
     async def _publish(self, record: Record) -> None:
         kind: Kind = "group" if record.kind == PUBLISH else "channel"
-        if not self._rights.has("write", kind, record.name, self.heard):
+        if not self.rights.has("write", kind, record.name, self.heard):
             await self.require("write", kind, record.name)
         receipt = self.layer.submit(
             kind,
@@ -232,7 +227,7 @@ class Connection:
         Raises:
             PermissionDenied: the policy says no.
         """
-        await self._rights.require(self.user, self.client.user, action, kind, name)
+        await self.rights.require(self.user, self.client.user, action, kind, name)
 
     # What clients ask.
 
@@ -245,9 +240,9 @@ class Connection:
             case Credit():
                 require_channel_name(control.channel)
                 await self.require("read", "channel", control.channel)
-                self.credit(control.channel, control.credit)
+                self.deliveries.credit(control.channel, control.credit)
             case Settle():
-                self._settle(control)
+                self.deliveries.settle(control)
             case Call():
                 await self._call(control)
             case Unknown():
@@ -267,6 +262,12 @@ class Connection:
         self.session.state = State.OPEN
         self.hub.enter(self)
         self.tell(welcome)
+        self.deliveries.resume(hello)
+        for wanted in hello.consumers:
+            try:
+                await self.deliveries.consume(wanted)
+            except ChannelsError as error:
+                self._refuse(None, error)
         for channel in hello.channels:
             try:
                 self._open_channel(channel)
@@ -343,44 +344,9 @@ class Connection:
             raise error
         self.transport.send_text(text)
 
-    # Channels.
-
-    def credit(self, channel: str, credit: int) -> None:
-        """The client is ready for so many deliveries of a channel; 0 ends it."""
-        tap = self.taps.get(channel)
-        if tap is None:
-            if credit <= 0 or self.session.state is State.CLOSED:
-                return
-            tap = self.taps[channel] = Tap(self, channel, asyncio.get_running_loop())
-        tap.credit = max(0, min(credit, 10_000))
-        tap.pour()
-        if not tap.credit:
-            tap.close()
-            if self.taps.get(channel) is tap:
-                del self.taps[channel]
-
-    def deliver(self, channel: str, letter: Letter) -> None:
-        """Hand one message of a channel to the client, as a lease."""
-        lease = next(self.hub.leases)
-        self.client.leases[lease] = (channel, letter)
-        flags = REDELIVERED if letter.redelivered else 0
-        record = Record(
-            DELIVERY, letter.encoded.codec, flags, channel, 0, 0, lease, letter.time,
-            letter.sender, letter.encoded.body,
-        )  # fmt: skip
-        self.transport.send_bytes(encode_record(record))
-
-    def _settle(self, settle: Settle) -> None:
-        for number, outcome in settle.leases:
-            lease = self.client.leases.pop(number, None)
-            if lease is not None and outcome in ("return", "later"):
-                self.layer.give_back(*lease, later=outcome == "later")
-
     def left(self) -> None:
         """The socket is closed, or about to be. Idempotent."""
         self.session.state = State.CLOSED
-        for tap in self.taps.values():
-            tap.close()
-        self.taps.clear()
+        self.deliveries.close()
         if self.number:
             self.hub.leave(self)

@@ -34,6 +34,8 @@ SUBPROTOCOL = "nbchannels.v1"
 PATIENCE = 5.0
 #: Bytes that may wait in one socket's buffer before its feeds stop.
 BUFFER = 256 * 1024
+#: Close codes of a client that does not come back.
+GOODBYE = (1000, 1001)
 #: Characters of a producer's id and of a label.
 MOST_TEXT = 200
 
@@ -279,6 +281,8 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         connection = getattr(self, "connection", None)
         if connection is not None:
             connection.left()
+            if connection.number and self.close_code in GOODBYE:
+                self.host.hub.part(connection.client)
 
 
 class PageSocket(Socket):

@@ -12,8 +12,10 @@ from typing import Any
 
 from nbchannels.encoding import MAX_MESSAGE
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.hub import Hub
 from nbchannels.server.policy import KernelUser, Policy
+from nbchannels.server.router import Router
 from nbchannels.server.tickets import Tickets
 
 __all__ = ["Host", "Limits", "installed_version"]
@@ -42,6 +44,9 @@ class Limits:
         window: messages that a subscription holds unacknowledged.
         window_bytes: of them together.
         heartbeat: seconds between two heartbeats.
+        upload: bytes of one body that goes on to a consumer, in chunks.
+        http_timeout: seconds that a consumer has for a reply, and for the next one.
+        handshake_timeout: seconds that a consumer has to accept a WebSocket.
     """
 
     message: int = MAX_MESSAGE
@@ -52,6 +57,9 @@ class Limits:
     window: int = 512
     window_bytes: int = 2**20
     heartbeat: float = 20.0
+    upload: int = 256 * 2**20
+    http_timeout: float = 120.0
+    handshake_timeout: float = 5.0
 
 
 class Host:
@@ -70,8 +78,10 @@ class Host:
         version: of nbchannels.
         tickets: for pages.
         hub: of the WebSocket connections.
+        router: which consumer gets which message.
         started: when, in seconds since 1970.
         url: where kernels reach this server; ``None`` if they cannot, or not yet.
+        mount: the ASGI application; ``None`` if there is none.
         reader: the thread that reads large HTTP bodies, one at a time: their memory is bounded.
     """
 
@@ -93,8 +103,10 @@ class Host:
         self.version = installed_version()
         self.tickets = Tickets()
         self.hub = Hub(layer, self.limits.heartbeat)
+        self.router = layer.router = Router(layer, self.hub)
         self.started = time.time()
         self.url: str | None = None
+        self.mount: Mount | None = None
         self.reader = ThreadPoolExecutor(1, "nbchannels-reader")
         self._kernels = kernel_manager
         self._root_dir = root_dir
@@ -208,6 +220,8 @@ class Host:
 
     async def close(self) -> None:
         """Send everyone away, and end the layer."""
+        if self.mount is not None:  # it may use the layer to the last
+            await self.mount.close()
         self.hub.shut_down()
         self.reader.shutdown(wait=False, cancel_futures=True)
         await self.layer.close()

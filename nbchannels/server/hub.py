@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from nbchannels.layers.feed import Batch, Feed
@@ -38,6 +39,7 @@ class Connected(Protocol):
     heard: float
     beaten: float
     feeds: dict[str, Feed]
+    deliveries: Any
 
     @property
     def stalled_since(self) -> float | None:
@@ -74,6 +76,7 @@ class Hub:
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._principals: Counter[str] = Counter()
+        self._parting: set[asyncio.Task[None]] = set()
         self.counters = {"connected": 0, "refused": 0, "protocol_errors": 0, "stalled": 0}
 
     # Connections.
@@ -110,18 +113,38 @@ class Hub:
         if client.connection == connection.number:
             client.connection = None
             client.away_since = time.monotonic()
-            self.return_leases(client)
 
-    def return_leases(self, client: Client) -> None:
-        """What the client had in hand goes back to the front, in its order."""
-        for channel, letter in reversed(client.leases.values()):
-            self.layer.give_back(channel, letter)
-        client.leases.clear()
+    def part(self, client: Client) -> None:
+        """A client has said that it does not come back."""
+        if client.connection is None:
+            task = asyncio.get_running_loop().create_task(self.dismiss(client))
+            self._parting.add(task)
+            task.add_done_callback(self._parting.discard)
+
+    def connection_of(self, client: Client) -> Any:
+        """See `Post.connection_of`."""
+        connection = self.connections.get(client.connection or 0)
+        return None if connection is None else connection.deliveries
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """See `Post.soon`."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
 
     async def dismiss(self, client: Client) -> None:
-        """A client is gone for good: its process-local channels end."""
+        """A client is gone for good: its consumers and process-local channels end.
+
+        What it had in hand goes back to the front of its channels, in its order.
+        """
         self.clients.dismiss(client)
-        self.return_leases(client)
+        for consumer in client.consumers.values():
+            consumer.end()
+        client.consumers.clear()
+        for channel, letter, consumer, _ in reversed(client.leases.values()):
+            self.layer.holder_died(channel, letter, consumer.shown if consumer is not None else "")
+        client.leases.clear()
         for channel in client.channels:
             await self.layer.close_channel(channel)
         client.channels.clear()

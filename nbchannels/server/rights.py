@@ -20,6 +20,10 @@ class Guard(Protocol):
         """Whether the user may ``read``, ``write`` or ``execute`` this group or channel."""
 
 
+    def permits(self, action: str, kind: str, name: str) -> bool:
+        """Whether the rules on names allow this, whoever it is."""
+
+
 class Rights:
     """The permissions of one connection.
 
@@ -34,6 +38,10 @@ class Rights:
     def has(self, action: str, kind: str, name: str, now: float) -> bool:
         """Whether this was allowed less than a minute before ``now`` (monotonic)."""
         return self._until.get((action, kind, name), 0.0) > now
+
+    def permits(self, action: str, kind: str, name: str) -> bool:
+        """Whether the rules on names allow this, whoever it is."""
+        return self._guard.permits(action, kind, name)
 
     async def require(self, user: Any, called: str, action: str, kind: str, name: str) -> None:
         """Check a right.

@@ -41,8 +41,9 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule()
     def take(self):
-        letter = self.box.take(self.now)
+        self.box.expire(self.now)
         self.forget_expired()
+        letter = self.box.take(self.now)
         if letter is None:
             assert not self.waiting
         else:
@@ -64,7 +65,7 @@ class MailboxMachine(RuleBasedStateMachine):
         letter, number = self.taken.pop(0)
         self.box.put_later(letter, self.now)
         self.waiting.append((number, self.now + 10.0))
-        assert self.box.letters[-1].attempts == letter.attempts + 1
+        assert self.box.letters[-1].retries == letter.retries + 1
 
     @invariant()
     def agrees(self):

@@ -52,14 +52,14 @@ def test_hello_says_as_much_as_one_control_record_holds() -> None:
     names = [f"specific.{i:080}!{i}" for i in range(2000)]
     introduction.channels = dict.fromkeys(names)
     subscriptions = [Subscription("g" * 99, since="now") for _ in range(256)]
-    hello, told = introduction.hello(subscriptions)
+    hello, told, _ = introduction.hello(subscriptions)
     text = encode_control(hello)
     assert len(text.encode()) <= MAX_CONTROL
     assert decode_client_control(text) == hello
     assert told == len(hello.subscriptions) > 200
     introduction = Introduction("script", "0.1.0", "0" * 32, None)
     introduction.channels = dict.fromkeys(names)
-    hello, _ = introduction.hello([])
+    hello, *_ = introduction.hello([])
     assert len(hello.channels) > 500
     assert hello.channels == names[-len(hello.channels) :]
     assert len(encode_control(hello)) <= MAX_CONTROL

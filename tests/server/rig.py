@@ -65,6 +65,10 @@ class Policy:
         return (action, name) not in self.denied
 
 
+    def permits(self, action, kind, name):
+        return (action, name) not in self.denied
+
+
 class Rig:
     """One server's worth."""
 

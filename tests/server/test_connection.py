@@ -233,7 +233,7 @@ async def test_what_is_allowed_after_the_end_begins_nothing():
     transport.take()
     rig.policy.slow.set()
     await asyncio.gather(*asked)
-    assert (connection.feeds, connection.taps, transport.take()) == ({}, {}, [])
+    assert (connection.feeds, connection.deliveries.taps, transport.take()) == ({}, {}, [])
     assert not rig.hub._feeds
     assert "index" not in rig.layer._registry.groups
     assert "work" not in rig.layer._registry.mailboxes

@@ -55,6 +55,8 @@ async def test_what_was_not_settled_comes_back_in_order_and_marked():
     await say(one, op="credit", channel="work", credit=3)
     assert len(deliveries(out_one)) == 3
     one.left()
+    assert len(one.client.leases) == 3, "it may come back"
+    await rig.hub.dismiss(one.client)
     await say(two, op="credit", channel="work", credit=10)
     got = deliveries(out_two)
     assert [bytes(r.body) for r in got] == [b'{"n": %d}' % n for n in range(4)]
@@ -111,6 +113,7 @@ async def test_letters_come_back_before_what_waits_and_others_get_them_at_once()
     await say(two, op="credit", channel="work", credit=5)
     await send(two, "work", 4, b'{"n": 3}')
     one.left()
+    await rig.hub.dismiss(one.client)
     await turn()
     got = deliveries(out_two)
     assert sorted(bytes(r.body) for r in got) == [b'{"n": %d}' % n for n in range(4)]
@@ -128,7 +131,7 @@ async def test_credit_replaces_the_last_and_zero_ends_it():
     assert len(deliveries(transport)) == 1
     await say(connection, op="credit", channel="work", credit=-3)
     await say(connection, op="credit", channel="other", credit=0)
-    assert connection.taps == {}
+    assert connection.deliveries.taps == {}
     assert not rig.layer._registry.mailboxes["work"].waiters
 
 
@@ -167,7 +170,7 @@ async def test_a_refused_reader_takes_nothing():
     transport.take()
     await say(connection, op="credit", channel="work", credit=1)
     assert transport.controls("error")[0]["error"]["code"] == "forbidden"
-    assert (connection.taps, connection.client.leases) == ({}, {})
+    assert (connection.deliveries.taps, connection.client.leases) == ({}, {})
     assert len(rig.layer._registry.mailboxes["work"].letters) == 1
 
 
@@ -181,7 +184,7 @@ async def test_a_closed_channel_is_not_made_anew_by_who_waits_on_it():
     await turn()
     assert transport.controls("result")[0]["value"] is None
     assert "specific.a!b" not in rig.layer._registry.mailboxes
-    assert connection.taps == {}
+    assert connection.deliveries.taps == {}
 
 
 async def test_who_cannot_take_it_now_passes_it_on():

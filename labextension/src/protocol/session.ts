@@ -6,6 +6,7 @@
  * Everything that changes the state stands in `TRANSITIONS`, everything that a state listens to in `HEEDED`.
  */
 
+import { Deliveries } from './deliveries';
 import type { EncodedBody } from './body';
 import { decodeRecords, encodeControl, joinMessages } from './codec';
 import type { Control } from './codec';
@@ -61,7 +62,7 @@ export class ClientSession {
 
   private readonly subscriptions = new Subscriptions();
   private readonly publisher = new Publisher();
-  private readonly credits = new Map<string, number>();
+  private readonly deliveries = new Deliveries();
   private readonly calls = new Set<number>();
   private lastCall = 0;
 
@@ -97,7 +98,7 @@ export class ClientSession {
     this.put({
       op: 'hello', client, version, producer, ticket, label,
       subscriptions: this.subscriptions.requests(),
-      channels: [], memberships: [], consumers: []
+      channels: [], memberships: [], consumers: [], ...this.deliveries.told()
     });
   }
 
@@ -233,7 +234,7 @@ export class ClientSession {
 
   /** How many more deliveries of this channel are welcome. */
   credit(channel: string, credit: number): void {
-    this.credits.set(channel, credit);
+    this.deliveries.credit(channel, credit);
     if (this.current === 'OPEN') {
       this.put({ op: 'credit', channel, credit });
     }
@@ -241,7 +242,8 @@ export class ClientSession {
 
   /** Say what became of deliveries. */
   settle(leases: readonly (readonly [lease: number, how: Settlement])[]): void {
-    if (this.current !== 'CLOSED') {
+    this.deliveries.settle(leases);
+    if (this.current === 'OPEN') {
       this.put({ op: 'settle', leases });
     }
   }
@@ -262,12 +264,10 @@ export class ClientSession {
             this.happened.push({ event: 'entry', id: record.id, offset: record.sequence, record });
           }
           break;
-        case KIND.DELIVERY: {
-          const left = (this.credits.get(record.name) ?? 0) - 1;
-          this.credits.set(record.name, Math.max(0, left));
+        case KIND.DELIVERY:
+          this.deliveries.delivered(record);
           this.happened.push({ event: 'delivery', channel: record.name, lease: record.sequence, record });
           break;
-        }
         case KIND.PUBLISH:
         case KIND.SEND:
           throw new ProtocolError('kind', 'a record that only a server receives');
@@ -337,6 +337,7 @@ export class ClientSession {
     if (server !== this.server) {
       // Another process counts its connections anew.
       this.connections.clear();
+      this.deliveries.forgetLeases();
       this.server = server;
     } else if (this.connections.size >= OWN_CONNECTIONS) {
       const [oldest] = this.connections;
@@ -346,10 +347,8 @@ export class ClientSession {
     this.happened.push({ event: 'welcomed', server, version, connection, user, limits });
     this.out.push(...this.held);
     this.held = [];
-    for (const [channel, credit] of this.credits) {
-      if (credit > 0) {
-        this.put({ op: 'credit', channel, credit });
-      }
+    for (const [channel, credit] of this.deliveries.open()) {
+      this.put({ op: 'credit', channel, credit });
     }
     const { withdrawals, records } = this.publisher.resume();
     for (const withdrawal of withdrawals) {

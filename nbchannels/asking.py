@@ -1,0 +1,140 @@
+"""Questions: a message with a reply channel, and the wait for the answer.
+
+Reply channels are kept and used again: a question costs two messages, no more. One whose answer
+did not come is closed, so that a late answer meets no other question.
+"""
+
+import asyncio
+import contextlib
+import threading
+import weakref
+
+from nbchannels.bridge import bridge
+from nbchannels.exceptions import (
+    ChannelClosed,
+    ChannelsError,
+    ConsumerFailed,
+    NoConsumer,
+    WouldDeadlock,
+)
+from nbchannels.layers.base import BaseChannelLayer
+from nbchannels.message import Message
+from nbchannels.service import ASK_PREFIX, FAILED, Service, runs_here
+from nbchannels.services import Services
+from nbchannels.typing import MessageDict
+
+__all__ = ["aask", "require_answerable"]
+
+#: Reply channels that one layer keeps for further questions.
+KEPT = 16
+
+
+class _ReplyChannels:
+    """The free reply channels of this process, by layer."""
+
+    def __init__(self) -> None:
+        self.forked()
+        bridge.listen(self)
+
+    def forked(self) -> None:
+        """They belong to the parent, whose lock may be taken."""
+        self._free: weakref.WeakKeyDictionary[BaseChannelLayer, list[str]]
+        self._free = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def exiting(self) -> None:
+        """They end with the connection."""
+
+    async def take(self, layer: BaseChannelLayer) -> str:
+        """A channel that no answer is under way to."""
+        with self._lock:
+            free = self._free.get(layer)
+            if free:
+                return free.pop()
+        return await layer.new_channel(ASK_PREFIX)
+
+    def give_back(self, layer: BaseChannelLayer, channel: str, *, reuse: bool) -> None:
+        """Keep it for the next question, or close it."""
+        with self._lock:
+            free = self._free.setdefault(layer, [])
+            if reuse and len(free) < KEPT:
+                free.append(channel)
+                return
+        bridge.start(_close(layer, channel))
+
+
+async def _close(layer: BaseChannelLayer, channel: str) -> None:
+    with contextlib.suppress(ChannelsError, OSError):  # it is gone with its connection
+        await layer.close_channel(channel)
+
+
+_channels = _ReplyChannels()
+
+
+async def aask(
+    layer: BaseChannelLayer, channel: str, content: MessageDict, seconds: float | None
+) -> Message:
+    """Send a question and wait for its answer.
+
+    Args:
+        layer: the channel's.
+        channel: that is asked.
+        content: the question; ``reply_channel`` is added to a copy.
+        seconds: to wait; ``None`` waits for ever.
+
+    Raises:
+        NoConsumer: nobody serves the channel; the question is not left behind.
+        ConsumerFailed: the consumer raised.
+        TimeoutError: no answer came in time; the question may still be worked on.
+        Whatever `BaseChannelLayer.send` raises.
+    """
+    if not isinstance(content, dict):
+        raise TypeError(f"a question is a dict, not a {type(content).__name__}")
+    if "reply_channel" in content:
+        raise ValueError(
+            "the question has a reply_channel of its own; send it with send(), and receive there"
+        )
+    statistics = await layer.channel_statistics(channel)
+    if statistics.get("receivers") == 0:
+        raise NoConsumer(
+            f"nobody serves channel {channel!r}: run @nb.consume({channel!r}, reply=True) in a "
+            "notebook or script, then ask again"
+        )
+    reply = await _channels.take(layer)
+    answered = False
+    try:
+        async with asyncio.timeout(seconds):
+            await layer.send(channel, {**content, "reply_channel": reply})
+            answer = await layer.receive(reply)
+        answered = True
+    except TimeoutError:
+        raise TimeoutError(
+            f"no answer from channel {channel!r} within {seconds:g} s; its consumer may still be "
+            "at it, or never sends to message.reply_channel (@consume(…, reply=True) does)"
+        ) from None
+    except ChannelClosed:
+        raise ChannelsError(f"the reply channel of a question to {channel!r} was closed") from None
+    finally:
+        _channels.give_back(layer, reply, reuse=answered)
+    if answer.get("type") == FAILED:
+        raise ConsumerFailed(
+            f"{answer.get('consumer')}, which serves channel {channel!r}, failed: "
+            f"{answer.get('error')}"
+        )
+    return Message(answer, reply, layer)
+
+
+def require_answerable(layer: BaseChannelLayer, channel: str) -> None:
+    """Refuse a synchronous question that only this thread could answer.
+
+    Raises:
+        WouldDeadlock: it shows what to write.
+    """
+    services = getattr(layer, "services", None)
+    mine: list[Service] = services.on(channel) if isinstance(services, Services) else []
+    if mine and all(runs_here(service) for service in mine):
+        place = "on this thread" + (", between cells" if mine[0].place == "main" else "")
+        raise WouldDeadlock(
+            f"Channel({channel!r}).ask(…) waits for {mine[0].name}, which runs {place}: "
+            f"await Channel({channel!r}).aask(…)"
+        )

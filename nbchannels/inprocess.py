@@ -1,0 +1,146 @@
+"""Consumers of a layer that lives in this process: the server's own, and those of a script."""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Any
+
+from nbchannels.bridge import user_bridge
+from nbchannels.decoding import decode
+from nbchannels.diagnoses import report
+from nbchannels.exceptions import EncodingError
+from nbchannels.layers.bindings import Binding
+from nbchannels.layers.mailbox import Accepts, Letter
+from nbchannels.layers.receiving import ReceivingLayer
+from nbchannels.layers.scouts import Plan
+from nbchannels.message import Message
+from nbchannels.service import Service
+
+__all__ = ["LocalConsumer", "LocalServing"]
+
+
+class LocalConsumer:
+    """A service as a scout of the layer: takes one message at a time, on the user code's loop.
+
+    Args:
+        layer: in this process.
+        number: its place among the services of this process.
+        service: what runs.
+        binding: which messages it takes.
+        party: this process.
+    """
+
+    def __init__(
+        self,
+        layer: ReceivingLayer,
+        number: int,
+        service: Service,
+        binding: Binding,
+        party: Hashable,
+    ) -> None:
+        self.layer = layer
+        self.binding = binding
+        self.order = number
+        self.service = service
+        self.party = party
+        self.is_over = False
+        self._ready: dict[Any, None] = {}
+        self._is_busy = False
+        self._task: asyncio.Task[None] | None = None
+
+    def notify(self, channel: Any) -> None:
+        """See `Scout.notify`."""
+        self._ready[channel] = None
+        user_bridge.call(self._begin)
+
+    def _begin(self) -> None:
+        if not self._is_busy and not self.is_over:
+            self._is_busy = True
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._ready and not self.is_over:
+                source = next(iter(self._ready))
+                self._ready.pop(source, None)
+                found = self._take(source)
+                if found is not None:
+                    self._ready[source] = None
+                    await self._consume(*found)
+        finally:
+            self._is_busy = False
+
+    def _take(self, source: Any) -> tuple[str, Letter] | None:
+        if not isinstance(source, str):  # a dialogue
+            found: tuple[str, Letter] | None = source.take(self)
+            return found
+        plan = self.layer.plan(source)
+        if self not in plan.scouts:
+            return None
+        accepts = self._accepts(plan) if plan.is_filtered else None
+        letter = self.layer.take(source, None, accepts=accepts)
+        if letter is not None and letter.dialogue is not None:
+            letter.dialogue.taken(self)
+        return None if letter is None else (source, letter)
+
+    def _accepts(self, plan: Plan) -> Accepts:
+        def accepts(letter: Letter) -> bool:
+            try:
+                content = decode(*letter.encoded)
+            except EncodingError:
+                return True
+            return self in plan.chosen(content)
+
+        return accepts
+
+    def describe(self) -> dict[str, Any]:
+        """As a kernel's consumer is described."""
+        service = self.service
+        return {
+            "channel": self.binding.channel,
+            "filters": [list(step) for step in self.binding.steps],
+            "client": "this server",
+            "where": "server",
+            "connected": True,
+            "number": self.order,
+            "function": service.name,
+            "on": service.place,
+            "taken": service.count,
+            "failed": service.failed,
+            "error": service.error,
+        }
+
+    async def _consume(self, channel: str, letter: Letter) -> None:
+        try:
+            message = Message(
+                decode(*letter.encoded), channel, self.layer, time=letter.time,
+                retries=letter.retries, redelivered=letter.redelivered,
+            )  # fmt: skip
+        except EncodingError as error:
+            report("unreadable", f"a message of channel {channel!r} cannot be read: {error}")
+            self.layer.finish(channel, letter, "fail", str(error), "", self.service.name)
+            return
+        settlement = await self.service.run(message)
+        self.layer.finish(channel, letter, *settlement, consumer=self.service.name)
+        if letter.dialogue is not None:
+            letter.dialogue.settled()
+
+
+class LocalServing:
+    """Brings the messages of a layer in this process to its services. See `Serving`."""
+
+    def __init__(self, layer: ReceivingLayer) -> None:
+        self._layer = layer
+        self._consumers: dict[int, LocalConsumer] = {}
+
+    async def begin(self, number: int, service: Service, binding: Binding) -> None:
+        """See `Serving.begin`."""
+        consumer = LocalConsumer(self._layer, number, service, binding, self)
+        self._consumers[number] = consumer
+        self._layer.enlist(consumer, service.capacity, service.expiry)
+
+    async def end(self, number: int) -> None:
+        """See `Serving.end`."""
+        consumer = self._consumers.pop(number, None)
+        if consumer is not None:
+            consumer.is_over = True
+            self._layer.dismiss(consumer)

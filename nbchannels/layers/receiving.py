@@ -1,0 +1,312 @@
+"""Receiving from channels in memory: leases, dead letters, channels of one's own.
+
+Waiters are woken on their own loop; one that was cancelled, or whose loop is gone, passes the
+message on.
+"""
+
+import asyncio
+import itertools
+from typing import Any
+
+from nbchannels.decoding import decode
+from nbchannels.exceptions import ChannelClosed, NotFound
+from nbchannels.layers.deadletters import DeadLetter
+from nbchannels.layers.leases import MOST_RETRIES, MOST_RETURNS, Lease, Outcome
+from nbchannels.layers.mailbox import Accepts, Letter, Mailbox
+from nbchannels.layers.serving import ServingLayer, Waiter
+from nbchannels.names import new_channel_name, require_channel_name
+from nbchannels.receipt import Receipt
+
+__all__ = ["ReceivingLayer"]
+
+
+class _Receiver:
+    """A coroutine in `receive`."""
+
+    __slots__ = ("future", "loop", "woken")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+        self.woken = False
+
+    def wake(self) -> bool:
+        self.woken = True
+        try:
+            if asyncio._get_running_loop() is self.loop:
+                self._set()
+            else:
+                self.loop.call_soon_threadsafe(self._set)
+        except RuntimeError:  # its loop is closed
+            return False
+        return True
+
+    def _set(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class ReceivingLayer(ServingLayer):
+    """What a layer in memory does with the messages in its channels."""
+
+    def __init__(self, *options: Any) -> None:
+        super().__init__(*options)
+        self._numbers = itertools.count(1)
+        #: What `lease` gave and nobody has settled.
+        self._held: dict[int, tuple[str, Letter]] = {}
+
+    # Receiving.
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        """See `BaseChannelLayer.receive`."""
+        return decode(*(await self._receive(channel)).encoded)
+
+    async def lease(self, channel: str) -> Lease:
+        """See `BaseChannelLayer.lease`."""
+        letter = await self._receive(channel)
+        with self._lock:
+            number = next(self._numbers)
+            self._held[number] = channel, letter
+        return Lease(
+            channel, number, decode(*letter.encoded), letter.time, letter.redelivered,
+            letter.retries,
+        )  # fmt: skip
+
+    async def settle(
+        self, lease: Lease, outcome: Outcome = "done", error: str = "", traceback: str = ""
+    ) -> None:
+        """See `BaseChannelLayer.settle`."""
+        with self._lock:
+            held = self._held.pop(lease.number, None)
+        if held is not None:
+            self.finish(*held, outcome, error, traceback)
+
+    async def _receive(self, channel: str) -> Letter:
+        require_channel_name(channel)
+        receiver: _Receiver | None = None
+        try:
+            while True:
+                loop = asyncio.get_running_loop()
+                first = receiver is None
+                receiver = _Receiver(loop)
+                letter = self.take(channel, receiver, front=not first)
+                if letter is not None:
+                    receiver = None
+                    return letter
+                await receiver.future
+        finally:
+            if receiver is not None:
+                self.leave(channel, receiver)
+
+    def take(
+        self,
+        channel: str,
+        waiter: Waiter | None,
+        *,
+        front: bool = False,
+        accepts: Accepts | None = None,
+    ) -> Letter | None:
+        """Take the next message of ``channel``, or have ``waiter`` woken when there may be one.
+
+        Args:
+            channel: a valid name.
+            waiter: ``None`` does not wait.
+            front: whether it is woken before the others.
+            accepts: takes the first message that it accepts; only without a waiter.
+
+        Raises:
+            ChannelClosed: `close_channel` was called.
+        """
+        with self._lock:
+            if waiter is None and channel not in self._registry.mailboxes:
+                return None
+            box = self._registry.mailbox(channel)
+            letter = self._registry.take(box, self._clock(), accepts)
+            if letter is not None or waiter is None:
+                self._registry.release(box)
+            elif front:
+                box.waiters.appendleft(waiter)
+            else:
+                box.waiters.append(waiter)
+            lost, self._registry.expired_dialogues = self._registry.expired_dialogues, []
+        for dialogue in lost:
+            dialogue.lost("expired", f"nobody took it from channel {channel!r} in time")
+        return letter
+
+    def leave(self, channel: str, waiter: Waiter) -> None:
+        """``waiter`` gives up. If it was woken already, its turn passes to the next."""
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            if box is None:
+                return
+            try:
+                box.waiters.remove(waiter)
+            except ValueError:
+                woken = True
+            else:
+                woken = False
+                self._registry.release(box)
+        if woken:
+            self.pass_on(channel)
+
+    # What became of a message.
+
+    def give_back(self, channel: str, letter: Letter) -> None:
+        """A taken message comes back to the front of its channel."""
+        with self._lock:
+            self._registry.mailbox(channel).give_back(letter, self._clock())
+            self._registry.waiting_bytes += len(letter.encoded.body)
+        self.pass_on(channel)
+
+    def finish(
+        self,
+        channel: str,
+        letter: Letter,
+        outcome: Outcome,
+        error: str = "",
+        traceback: str = "",
+        consumer: str = "",
+    ) -> None:
+        """A taken message was settled.
+
+        Args:
+            channel: it came from.
+            letter: that `take` gave.
+            outcome: see `settle`.
+            error: see `settle`.
+            traceback: see `settle`.
+            consumer: who had it, for the dead letters.
+        """
+        if outcome == "return":
+            self.give_back(channel, letter)
+        elif outcome == "fail" and letter.dialogue is not None:
+            letter.dialogue.lost("failed", error)
+        elif outcome == "fail":
+            self._bury(channel, letter, "failed", error, traceback, consumer)
+        elif outcome == "later" and letter.retries >= MOST_RETRIES:
+            sentence = f"its consumer raised ConsumeLater {letter.retries + 1} times"
+            self._bury(channel, letter, "retries", sentence, traceback, consumer)
+        elif outcome == "later":
+            with self._lock:
+                self._registry.mailbox(channel).put_later(letter, self._clock())
+                self._registry.waiting_bytes += len(letter.encoded.body)
+            self.pass_on(channel)
+
+    def holder_died(self, channel: str, letter: Letter, consumer: str = "") -> None:
+        """Whoever had this message is gone: somebody else gets it, but not for ever."""
+        if letter.dialogue is not None:
+            letter.dialogue.lost("died", f"{consumer or 'its consumer'} is gone")
+        elif letter.returns >= MOST_RETURNS:
+            sentence = f"{letter.returns + 1} holders died with it"
+            self._bury(channel, letter, "returns", sentence, "", consumer)
+        else:
+            self.give_back(channel, letter._replace(returns=letter.returns + 1))
+
+    def _bury(self, channel: str, letter: Letter, *why: Any) -> DeadLetter:
+        reason, *words = why
+        with self._lock:
+            return self._registry.dead.bury(channel, letter, reason, self._clock(), *words)
+
+    async def dead_letters(
+        self, limit: int = 100, channel: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `BaseChannelLayer.dead_letters`."""
+        found = self.dead(limit, channel)
+        return [dead.describe() | {"content": dead.content()} for dead in found]
+
+    def dead(self, limit: int, channel: str | None = None) -> list[DeadLetter]:
+        """`dead_letters`, for callers that do not wait."""
+        with self._lock:
+            return self._registry.dead.newest(limit, channel)
+
+    def channel_of_dead(self, number: Any) -> str:
+        """Where the dead letter of this number came from.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._lock:
+            dead = self._registry.dead.get(number)
+        if dead is None:
+            raise _no_dead(number)
+        return dead.channel
+
+    async def resend(self, number: int) -> Receipt:
+        """See `BaseChannelLayer.resend`."""
+        dead = self._take_dead(number)
+        try:
+            receipt = self.submit("channel", dead.channel, dead.letter.encoded)
+        except BaseException:
+            with self._lock:
+                self._registry.dead.put_back(dead)
+            raise
+        assert isinstance(receipt, Receipt)
+        return receipt
+
+    async def discard(self, number: int) -> None:
+        """See `BaseChannelLayer.discard`."""
+        self._take_dead(number)
+
+    def _take_dead(self, number: int) -> DeadLetter:
+        with self._lock:
+            dead = self._registry.dead.take(number)
+        if dead is None:
+            raise _no_dead(number)
+        return dead
+
+    # Channels.
+
+    async def new_channel(self, prefix: str = "specific") -> str:
+        """See `BaseChannelLayer.new_channel`."""
+        name = new_channel_name(prefix)
+        self.open_channel(name)
+        return name
+
+    def open_channel(self, name: str) -> None:
+        """Keep the channel, also while it is empty, until it is closed."""
+        with self._lock:
+            self._registry.mailbox(name).kept = True
+
+    async def close_channel(self, channel: str) -> None:
+        """See `BaseChannelLayer.close_channel`; waiting receivers get `ChannelClosed`."""
+        require_channel_name(channel)
+        with self._lock:
+            box = self._registry.close_channel(channel)
+            waiters = list(box.waiters) if box is not None else []
+        closed = ChannelClosed(f"channel {channel!r} was closed while someone waited to receive")
+        for waiter in waiters:
+            if isinstance(waiter, _Receiver):
+                waiter.loop.call_soon_threadsafe(_fail, waiter.future, closed)
+            else:
+                waiter.wake()
+
+    async def channel_statistics(self, channel: str) -> dict[str, Any]:
+        """See `BaseChannelLayer.channel_statistics`."""
+        require_channel_name(channel)
+        with self._lock:
+            now = self._clock()
+            box = self._registry.mailboxes.get(channel)
+            if box is None:
+                box = Mailbox(channel, self.get_capacity(channel), self._expiries.of(channel))
+            letters = box.letters
+            return {
+                "waiting": len(letters),
+                "bytes": sum(len(letter.encoded.body) for letter in letters),
+                "oldest": max(0.0, now - letters[0].time) if letters else 0.0,
+                "capacity": box.capacity,
+                "expiry": box.expiry,
+                "receivers": len(box.waiters) + len(self._registry.scouts.plan(channel).scouts),
+                "sent": box.sent,
+                "received": box.received,
+                "dropped": box.dropped,
+                "expired": box.expired,
+            }
+
+
+def _no_dead(number: Any) -> NotFound:
+    return NotFound(f"there is no dead letter {number!r}; dead_letters() lists what there is")
+
+
+def _fail(future: "asyncio.Future[None]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

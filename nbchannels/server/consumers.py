@@ -1,0 +1,249 @@
+"""The consumers that kernels and scripts have registered, and how messages reach them.
+
+A consumer is told which channels have news, takes from them as long as it has credit, and gets its
+credit back when it settles. Its registration outlives a connection; it ends with its client.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from nbchannels.decoding import decode
+from nbchannels.exceptions import ChannelsError, EncodingError
+from nbchannels.layers.bindings import Binding
+from nbchannels.layers.mailbox import Accepts, Letter
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.scouts import Plan
+from nbchannels.protocol.events import Outcome
+from nbchannels.server.clients import Client, Lease
+
+__all__ = ["Deliverer", "KernelConsumer", "Post", "read_consumer"]
+
+#: Consumers of one client; deliveries that one consumer may hold; characters of its description.
+MOST_CONSUMERS, MOST_CREDIT, MOST_TEXT = 500, 1_000, 300
+
+log = logging.getLogger("nbchannels")
+
+
+class Deliverer(Protocol):
+    """The connection of the client, while there is one."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether its socket takes more now."""
+
+    def deliver(self, channel: str, letter: Letter, consumer: "KernelConsumer | None") -> None:
+        """Hand one message over."""
+
+
+class Source(Protocol):
+    """Where messages for one consumer wait, if not in a channel of the layer."""
+
+    def take(self, consumer: "KernelConsumer") -> tuple[str, Letter] | None:
+        """The next message, if this consumer serves it."""
+
+
+class Post(Protocol):
+    """What consumers need of the hub."""
+
+    layer: InMemoryChannelLayer
+
+    def connection_of(self, client: Client) -> Deliverer | None:
+        """The client's connection; ``None`` while it is away."""
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call a function on the server's loop; from any thread."""
+
+
+class KernelConsumer:
+    """One consumer of a client, as the server serves it: a scout of the layer.
+
+    Args:
+        post: the hub.
+        client: whose it is.
+        number: that the client gave it; deliveries bear it.
+        binding: which messages it takes.
+        credit: messages that it holds at the same time.
+        about: for people: ``function``, ``on``.
+        permits: whether the client may read a channel.
+
+    Attributes:
+        party: the client, whose consumers are considered in their order.
+        order: its place among them.
+        held: how many messages it has in hand.
+        counts: ``taken``, ``done``, ``failed``, ``later``, ``returned``.
+        slowest: the longest time between a delivery and its settlement, in seconds.
+        error: the last sentence of a failure.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        client: Client,
+        number: int,
+        binding: Binding,
+        credit: int,
+        about: dict[str, str],
+        permits: Callable[[str], bool],
+    ) -> None:
+        self.binding = binding
+        self.party = client
+        self.order = self.number = number
+        self.credit = credit
+        self.about = about
+        self.held = 0
+        self.counts = {"taken": 0, "done": 0, "failed": 0, "later": 0, "returned": 0}
+        self.slowest = 0.0
+        self.error = ""
+        self._post = post
+        self._permits = permits
+        # Where there may be something; a dict keeps the order in which the news came.
+        self._ready: dict[str | Source, None] = {}
+        self._is_scheduled = False
+        self._is_over = False
+
+    # Getting messages.
+
+    def notify(self, channel: "str | Source") -> None:
+        """See `Scout.notify`."""
+        self._ready[channel] = None
+        if self.held < self.credit:
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Look for messages soon."""
+        if not self._is_scheduled and not self._is_over:
+            self._is_scheduled = True
+            self._post.soon(self._pour)
+
+    def _pour(self) -> None:
+        self._is_scheduled = False
+        connection = self._post.connection_of(self.party)
+        while self._ready and self.held < self.credit and not self._is_over:
+            if connection is None or not connection.writable:
+                return  # the connection calls `schedule` when it can
+            source = next(iter(self._ready))
+            # Forgotten before it is looked at: news that come meanwhile stand there again.
+            self._ready.pop(source, None)
+            found = self._take(source)
+            if found is not None:
+                self._ready[source] = None
+                self.held += 1
+                self.counts["taken"] += 1
+                connection.deliver(*found, self)
+
+    def _take(self, source: "str | Source") -> tuple[str, Letter] | None:
+        if not isinstance(source, str):
+            return source.take(self)
+        layer = self._post.layer
+        plan = layer.plan(source)
+        if self not in plan.scouts or not self._permits(source):
+            return None
+        accepts = self._accepts(plan) if plan.is_filtered else None
+        letter = layer.take(source, None, accepts=accepts)
+        return None if letter is None else (source, letter)
+
+    def _accepts(self, plan: Plan) -> Accepts:
+        def accepts(letter: Letter) -> bool:
+            try:
+                content = decode(*letter.encoded)
+            except EncodingError:  # nobody can read it: whoever is first says so
+                return True
+            return self in plan.chosen(content)
+
+        return accepts
+
+    # What becomes of them.
+
+    def settled(self, lease: Lease, outcome: Outcome, error: str) -> None:
+        """A message is out of its hands."""
+        self.held -= 1
+        word = {"fail": "failed", "return": "returned"}.get(outcome, outcome)
+        self.counts[word] += 1
+        self.slowest = max(self.slowest, time.monotonic() - lease.since)
+        if outcome == "fail":
+            self.error = error
+        self.schedule()
+
+    def is_same(self, other: "KernelConsumer") -> bool:
+        """Whether this is the same registration, told again."""
+        return (self.binding, self.credit, self.about) == (
+            other.binding, other.credit, other.about,
+        )  # fmt: skip
+
+    def end(self) -> None:
+        """It takes nothing more."""
+        self._is_over = True
+        self._post.layer.dismiss(self)
+
+    def __call__(self, message: Any) -> None:
+        """Run for one message: puts it into its channel, from where it is delivered.
+
+        Raises:
+            ChannelFull: see `BaseChannelLayer.send`.
+        """
+        layer = self._post.layer
+        layer.submit("channel", message.channel.name, layer.encode(message.content))
+
+    def describe(self) -> dict[str, Any]:
+        """For the inspector, REST and ``%channels``."""
+        return {
+            "channel": self.binding.channel,
+            "filters": [list(step) for step in self.binding.steps],
+            "client": self.party.label or self.party.principal,
+            "where": self.party.kind,
+            "connected": self.party.connection is not None,
+            "number": self.number,
+            "held": self.held,
+            "credit": self.credit,
+            "slowest": self.slowest,
+            "error": self.error,
+            **self.about,
+            **self.counts,
+        }
+
+    @property
+    def shown(self) -> str:
+        """For people: the function, and where it runs."""
+        return f"{self.about.get('function', '')} of {self.party.label or self.party.principal}"
+
+    def __repr__(self) -> str:
+        return f"<KernelConsumer {self.binding.channel!r}: {self.shown}>"
+
+
+def read_consumer(
+    post: Post, client: Client, wanted: dict[str, Any], permits: Callable[[str], bool]
+) -> tuple[KernelConsumer, int | None, float | None]:
+    """A consumer as a client describes it, with the capacity and expiry that it wants.
+
+    Raises:
+        ChannelsError: the description is not one.
+    """
+    number: Any = wanted.get("number")
+    credit: Any = wanted.get("credit", 1)
+    if not _is_count(number, 2**32) or not _is_count(credit, MOST_CREDIT):
+        raise _bad(f"a consumer with number {number!r} and credit {credit!r}")
+    if number not in client.consumers and len(client.consumers) >= MOST_CONSUMERS:
+        raise _bad(f"{len(client.consumers)} consumers of one client, the limit")
+    capacity, expiry = wanted.get("capacity"), wanted.get("expiry")
+    if capacity is not None and not _is_count(capacity, 10**7):
+        raise _bad(f"a capacity of {capacity!r}; it is a number of messages from 1 to 10,000,000")
+    if expiry is not None and not (type(expiry) in (int, float) and 0 < expiry < 10**9):
+        raise _bad(f"an expiry of {expiry!r}; it is a number of seconds above 0")
+    binding = Binding.from_wire(wanted.get("binding"))
+    about: dict[str, str] = {
+        key: str(wanted[key])[:MOST_TEXT] for key in ("function", "on", "cell") if key in wanted
+    }
+    consumer = KernelConsumer(post, client, number, binding, credit, about, permits)
+    return consumer, capacity, expiry
+
+
+def _is_count(value: Any, most: int) -> bool:
+    return type(value) is int and 0 < value <= most
+
+
+def _bad(message: str) -> ChannelsError:
+    error = ChannelsError(message)
+    error.code = "bad_request"
+    return error

@@ -1,0 +1,313 @@
+"""One route in service, and how its consumer runs: where, with whose output, and what came of it.
+
+A plain function runs on the thread for consumers, one at a time; a coroutine function on the loop
+of the notebook, between cells. What it prints appears in the cell that put it in service, because
+it runs in the context of that cell. Nothing that it does wrong ends anything but itself.
+"""
+
+import asyncio
+import contextvars
+import inspect
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from nbchannels.diagnoses import report
+from nbchannels.exceptions import ChannelsError, ConsumeLater, ImproperlyConfigured, shown
+from nbchannels.layers.bindings import Binding
+from nbchannels.message import Message
+from nbchannels.protocol.events import Outcome
+from nbchannels.routes import RoutingObject, bindings_of
+from nbchannels.threads import Threads
+
+__all__ = ["ASK_PREFIX", "FAILED", "Place", "Service", "Settlement", "consumer_thread", "runs_here"]
+
+#: Where a consumer runs: on the thread for consumers, or on the loop of the main thread.
+Place: TypeAlias = Literal["thread", "main"]
+#: Reply channels of `Channel.ask` start so; a failed consumer tells them.
+ASK_PREFIX = "ask"
+#: The type of the message that tells it.
+FAILED = "nbchannels.failed"
+
+#: Where plain functions run, one at a time.
+consumer_thread = Threads("nbchannels-consumers", 1, patience=None)
+#: The place where the consumer of this context runs; ``None`` outside of consumers.
+_running: contextvars.ContextVar["Service | None"] = contextvars.ContextVar(
+    "nbchannels_running", default=None
+)
+
+
+class Settlement(NamedTuple):
+    """What became of one message; see `BaseChannelLayer.settle`."""
+
+    outcome: Outcome = "done"
+    error: str = ""
+    traceback: str = ""
+
+
+class Service:
+    """A route in service. Made in the cell whose output it gets.
+
+    Args:
+        route: which messages, and their consumer.
+        consumer: of the route, where that is known before a message comes.
+        reply: whether what the consumer returns is sent to the message's reply channel.
+        on: where it runs; without, a coroutine function on the main loop, others on the thread.
+        capacity: from now on of its channels, in messages.
+        expiry: from now on of its channels, in seconds.
+
+    Attributes:
+        place: ``"thread"``, ``"main"`` (the main thread's loop) or ``"loop"`` (the loop for user
+            code, where there is no main loop).
+        loop: of the main thread, if one runs there.
+        count: messages that it was given.
+        failed: of them, how many it failed on.
+        error: the last failure, in a sentence.
+
+    Raises:
+        ImproperlyConfigured: ``on`` is none of the places.
+    """
+
+    def __init__(
+        self,
+        route: RoutingObject,
+        consumer: Callable[..., Any] | None = None,
+        *,
+        reply: bool = False,
+        on: Place | None = None,
+        capacity: int | None = None,
+        expiry: float | None = None,
+    ) -> None:
+        if on not in (None, "thread", "main"):
+            raise ImproperlyConfigured(
+                f"on={on!r}: a consumer runs on 'thread' (one at a time, beside the cells) or on "
+                "'main' (between the cells)"
+            )
+        self.route = route
+        self.reply = reply
+        self.capacity = capacity
+        self.expiry = expiry
+        self.loop = _main_loop()
+        self.consumer = consumer
+        self.is_async = is_async(consumer)
+        self.place = self._place(on)
+        self.count = self.failed = 0
+        self.error = ""
+        self._context = contextvars.copy_context()
+
+    def _place(self, on: Place | None) -> Literal["thread", "main", "loop"]:
+        wants_main = on == "main" or (on is None and self.is_async)
+        if wants_main and self.loop is not None:
+            return "main"
+        return "loop" if self.is_async or wants_main else "thread"
+
+    @property
+    def bindings(self) -> list[Binding]:
+        """Which messages it takes."""
+        return bindings_of(self.route)
+
+    @property
+    def channels(self) -> list[str]:
+        """The names and globs that it serves."""
+        return list(dict.fromkeys(binding.channel for binding in self.bindings))
+
+    @property
+    def name(self) -> str:
+        """Of its function or class."""
+        named = self.consumer if self.consumer is not None else self.route
+        return str(getattr(named, "__qualname__", None) or type(named).__name__)
+
+    def __repr__(self) -> str:
+        return f"<Service {', '.join(self.channels)} → {self.name} on {self.place}>"
+
+    # Running.
+
+    async def run(self, message: Message) -> Settlement:
+        """Run the consumer for one message, on the loop for user code. Never raises.
+
+        The message may be settled when this returns.
+        """
+        self.count += 1
+        try:
+            found = self.route.match(message)
+            if found is None:
+                raise LookupError(f"{self!r} does not match {message!r}")
+            consumer, kwargs = found
+            result = await self._call(consumer, message, kwargs)
+            await self._answer(message, result)
+        except ConsumeLater:
+            return Settlement("later")
+        except asyncio.CancelledError:
+            return Settlement("return")
+        except BaseException as error:
+            return await self._failed(message, error)
+        return Settlement()
+
+    async def _call(self, consumer: Callable[..., Any], message: Message, kwargs: Any) -> Any:
+        """Call it where it belongs, in its cell's context."""
+        context = self._context.copy()
+        context.run(_running.set, self)
+        if self.place == "thread":
+            result = await consumer_thread.run(_on_thread, context, consumer, message, kwargs)
+            if inspect.isawaitable(result):
+                self._tell_unawaited()
+                result = await _in_context(context, result)
+            return self._checked(result)
+
+        async def call() -> Any:
+            result = consumer(message, **kwargs)
+            if inspect.isawaitable(result):
+                if not self.is_async:
+                    self._tell_unawaited()
+                result = await result
+            return result
+
+        if self.place == "main" and self.loop is not None:
+            return self._checked(await _on_loop(self.loop, context, call()))
+        return self._checked(await _in_context(context, call()))
+
+    def _checked(self, result: Any) -> Any:
+        if inspect.isgenerator(result) or inspect.isasyncgen(result):
+            raise TypeError(
+                f"{self.name} has a yield, so it is a generator and nothing of it ran; "
+                "remove the yield"
+            )
+        return result
+
+    async def _answer(self, message: Message, result: Any) -> None:
+        reply_channel = message.reply_channel
+        if not self.reply:
+            if result is not None:
+                hint = "@consume(…, reply=True) sends it" if reply_channel else "nobody gets it"
+                self._report("returned", f"{self.name} returned {shown(result)}; {hint}")
+            return
+        if reply_channel is None:
+            self._report(
+                "no-reply-channel",
+                f"{self.name} has reply=True, and the message has no reply_channel; "
+                "Channel(…).ask(…) sends one",
+            )
+        elif not isinstance(result, dict) and not hasattr(result, "columns"):
+            raise TypeError(
+                f"{self.name} has reply=True and returned {shown(result)}; a reply is a dict: "
+                f"return {{'result': …}}"
+            )
+        else:
+            await reply_channel.asend(result)
+
+    # What goes wrong.
+
+    async def _failed(self, message: Message, error: BaseException) -> Settlement:
+        self.failed += 1
+        text = _traceback(error)
+        self.error = f"{type(error).__name__}: {error}"
+        self._context.copy().run(_print_error, f"{self.name} failed on {message!r:.200}\n{text}")
+        self._report("consumer-failed", f"{self.name} failed: {self.error}", text)
+        channel = message.content.get("reply_channel")
+        if isinstance(channel, str) and channel.startswith(f"{ASK_PREFIX}."):
+            try:
+                await message.reply_channel.asend(
+                    {"type": FAILED, "error": self.error, "consumer": self.name}
+                )
+            except (ChannelsError, OSError) as refused:
+                self._report("no-answer", f"{self.name} could not tell of its failure: {refused}")
+        return Settlement("fail", self.error, text)
+
+    def _tell_unawaited(self) -> None:
+        self._report(
+            "not-awaited",
+            f"{self.name} is a plain def that returned a coroutine; it was awaited for it, but "
+            "write async def",
+        )
+
+    def _report(self, kind: str, sentence: str, detail: str = "") -> None:
+        report(kind, sentence, subject=f"{self.name} on {self.channels[0]}", detail=detail)
+
+
+def is_async(consumer: Any) -> bool:
+    """Whether calling this makes a coroutine."""
+    return inspect.iscoroutinefunction(consumer) or inspect.iscoroutinefunction(
+        getattr(consumer, "__call__", None)  # noqa: B004 - an object with a coroutine method
+    )
+
+
+def runs_here(service: Service) -> bool:
+    """Whether this very thread would have to run the consumer: waiting for it here never ends."""
+    if service.place == "main":
+        return threading.current_thread() is threading.main_thread()
+    current = _running.get()
+    return service.place == "thread" and current is not None and current.place == "thread"
+
+
+def _main_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs on the main thread, if this is called there: of a notebook's cell."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _on_thread(
+    context: contextvars.Context, consumer: Callable[..., Any], message: Message, kwargs: Any
+) -> Any:
+    return context.run(consumer, message, **kwargs)
+
+
+async def _in_context(context: contextvars.Context, awaitable: Any) -> Any:
+    async def call() -> Any:
+        return await awaitable
+
+    return await asyncio.get_running_loop().create_task(call(), context=context)
+
+
+async def _on_loop(
+    loop: asyncio.AbstractEventLoop, context: contextvars.Context, coroutine: Any
+) -> Any:
+    """Run a coroutine on another loop, and wait here."""
+    here = asyncio.get_running_loop()
+    answer: asyncio.Future[Any] = here.create_future()
+
+    def finish(task: "asyncio.Task[Any]") -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+
+        def settle() -> None:
+            if answer.done():
+                return
+            if isinstance(error, asyncio.CancelledError):
+                answer.set_exception(RuntimeError("the consumer was cancelled"))
+            elif error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(task.result())
+
+        here.call_soon_threadsafe(settle)
+
+    def begin() -> None:
+        task = loop.create_task(coroutine, context=context)
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        task.add_done_callback(finish)
+
+    loop.call_soon_threadsafe(begin)
+    return await answer
+
+
+_tasks: set["asyncio.Task[Any]"] = set()  # a task that nobody holds can vanish
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback, from the consumer's own code on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        if not str(frames.tb_frame.f_globals.get("__name__", "")).startswith("nbchannels."):
+            break
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
+
+
+def _print_error(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
