@@ -62,7 +62,6 @@ from nbchannels.typing import Kind
 __all__ = ["SILENCE", "ClientSession", "KernelIdentity", "Outgoing", "State"]
 
 State: TypeAlias = Literal["CLOSED", "CONNECTING", "OPEN"]
-
 #: A client that hears nothing for so many seconds connects again.
 SILENCE = 30.0
 #: The pause before the next attempt where the server names none, in seconds.
@@ -107,7 +106,6 @@ class ClientSession:
         self._consumers_told = 0
         self._urgent: deque[str] = deque()
         self._calls: set[int] = set()
-        self._receipts: dict[tuple[Any, Any, Any], dict[str, Any]] = {}
         self._last_call = 0
 
     # --- The connection ---
@@ -348,15 +346,8 @@ class ClientSession:
         self._say(Alive())
 
     def _on_accepted(self, control: Accepted, events: list[Event], now: float) -> None:
-        receipts = self._receipts  # a receipt may come before the acceptance that it belongs to
-        for receipt in control.receipts:
-            receipts[receipt.get("kind"), receipt.get("name"), receipt.get("sequence")] = receipt
-        for kind, name, upto in control.targets:
-            for outgoing in self.publisher.accept(kind, name, upto):
-                found = receipts.pop((kind, name, outgoing.sequence), None) if receipts else None
-                events.append(Event("accepted", outgoing, None, None, found))
-        if not self.publisher.unacknowledged:
-            receipts.clear()
+        for outgoing, receipt in self.publisher.accepted(control):
+            events.append(Event("accepted", outgoing, None, None, receipt))
 
     def _on_rejected(self, control: Rejected, events: list[Event], now: float) -> None:
         retry = control.retry if control.error.get("temporary") else None

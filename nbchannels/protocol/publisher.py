@@ -20,6 +20,7 @@ from nbchannels.protocol.events import (
     RECEIPT_WANTED,
     RETRIED,
     SEND,
+    Accepted,
     Record,
     Withdraw,
 )
@@ -118,6 +119,7 @@ class Publisher:
         self._held: set[_Target] = set()
         self._queue: deque[Outgoing | str] = deque()
         self._withdrawals: list[Withdraw] = []
+        self._receipts: dict[tuple[Any, Any, Any], dict[str, Any]] = {}
 
     @property
     def unwritten(self) -> int:
@@ -185,6 +187,18 @@ class Publisher:
             yield outgoing
         self._settle(target)
 
+    def accepted(self, control: Accepted) -> Iterator[tuple[Outgoing, dict[str, Any] | None]]:
+        """The server has taken records: each with the receipt that it wanted."""
+        receipts = self._receipts  # one may come before the acceptance that it belongs to
+        for receipt in control.receipts:
+            receipts[receipt.get("kind"), receipt.get("name"), receipt.get("sequence")] = receipt
+        for kind, name, upto in control.targets:
+            for outgoing in self.accept(kind, name, upto):
+                found = receipts.pop((kind, name, outgoing.sequence), None) if receipts else None
+                yield outgoing, found
+        if not self.unacknowledged:
+            receipts.clear()
+
     def reject(
         self, kind: Kind, name: str, sequence: int, retry: float | None, now: float
     ) -> Outgoing | None:
@@ -221,6 +235,7 @@ class Publisher:
 
     def rewind(self) -> None:
         """The connection is lost: whatever has no answer is written again, in order."""
+        self._receipts.clear()
         for target in self._held:
             target.held_until = None
         self._held.clear()

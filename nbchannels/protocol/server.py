@@ -12,6 +12,7 @@ what became of each record (`accepted`, `rejected`); `answers` has the control r
 """
 
 import enum
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -31,9 +32,11 @@ from nbchannels.protocol.events import (
     ClientControl,
     Hello,
     KernelProof,
+    Outcome,
     Position,
     Record,
     Rejected,
+    Settle,
     Since,
     Start,
     Subscribe,
@@ -44,12 +47,14 @@ from nbchannels.protocol.events import (
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
 
-__all__ = ["ServerSession", "State", "read_arguments", "start_of"]
+__all__ = ["ServerSession", "State", "held_of", "read_arguments", "settled_of", "start_of"]
 
 #: Receipts in one `accepted` record, so that it stays under the limit of a control record.
 RECEIPTS = 100
 #: Seconds after which a record that was refused for a time is tried again.
 RETRY = 0.5
+#: Refused records that are remembered for one target.
+REFUSED = 1024
 
 
 class State(enum.Enum):
@@ -82,8 +87,8 @@ class ServerSession:
         self._accepted: dict[tuple[Kind, str], int] = {}
         self._receipts: list[dict[str, Any]] = []
         self._rejected: list[Rejected] = []
-        # By target: the record that was refused for a time; later ones wait for it.
-        self._refused: dict[tuple[Kind, str], int] = {}
+        # By target: the records that were refused for a time; all others wait for the first.
+        self._refused: dict[tuple[Kind, str], deque[int]] = {}
 
     def receive_text(self, text: str) -> ClientControl:
         """A control record came.
@@ -126,19 +131,24 @@ class ServerSession:
             return None
         target = _target(record)
         refused = self._refused.get(target)
-        if refused is None or record.sequence < refused:
+        if refused is None or record.sequence < refused[0]:
             return None
-        if record.sequence == refused:
+        if record.sequence == refused[0]:
             del self._refused[target]
             return None
         return OutOfOrder(
-            f"record {record.sequence} to {target[0]} {target[1]!r} waits for record {refused}, "
+            f"record {record.sequence} to {target[0]} {target[1]!r} waits for record {refused[0]}, "
             "which was refused for a time"
         )
 
     def _withdraw(self, control: Withdraw) -> None:
+        """The next one that was refused is waited for: later ones may be under way already."""
         target = (control.kind, control.name)
-        if self._refused.get(target) == control.sequence:
+        refused = self._refused.get(target)
+        if refused is None or control.sequence not in refused:
+            return
+        refused.remove(control.sequence)
+        if not refused:
             del self._refused[target]
 
     def accepted(self, record: Record, receipt: Receipt) -> None:
@@ -151,8 +161,10 @@ class ServerSession:
     def rejected(self, record: Record, error: ChannelsError) -> None:
         """The layer has not taken this record."""
         target = _target(record)
-        if error.temporary and target not in self._refused:
-            self._refused[target] = record.sequence
+        if error.temporary:
+            refused = self._refused.setdefault(target, deque())
+            if len(refused) < REFUSED and (not refused or record.sequence > refused[-1]):
+                refused.append(record.sequence)
         self._rejected.append(
             Rejected(
                 target[0],
@@ -219,3 +231,16 @@ def read_arguments(call: Call) -> tuple[str, Start, int]:
 
 def _target(record: Record) -> tuple[Kind, str]:
     return ("group" if record.kind == PUBLISH else "channel"), record.name
+
+
+def settled_of(control: Settle) -> tuple[list[tuple[int, Outcome]], dict[int, dict[str, str]]]:
+    """The outcomes by lease, and the errors of those that failed."""
+    errors = {} if control.errors is msgspec.UNSET else dict(control.errors)
+    return control.leases, errors
+
+
+def held_of(hello: Hello) -> tuple[list[tuple[int, Outcome]], frozenset[int]]:
+    """What a client settled before it reconnected, and the leases that it still holds."""
+    settled = [] if hello.settled is msgspec.UNSET else hello.settled
+    held = () if hello.leases is msgspec.UNSET else hello.leases
+    return settled, frozenset(held)

@@ -87,7 +87,7 @@ class Server:
         self.born = 0
         self.appended: dict[tuple[str, int], str] = {}  # (group, sequence): epoch
         self.order: dict[str, list[int]] = {"a": [], "b": []}
-        self.refusing: dict[str, int] = {}  # group: the sequence that it waits for
+        self.refusing: dict[str, list[int]] = {}  # group: what was refused; the first is waited for
         self.refuse_next: set[str] = set()
         self.readings: dict[str, Reading] = {}
         self.out: deque[str | bytes] = deque()
@@ -123,8 +123,10 @@ class Server:
                             assert reading.acknowledged <= offset <= reading.sent
                             reading.acknowledged = offset
             case Withdraw(_, name, sequence):
-                if self.refusing.get(name) == sequence:
-                    del self.refusing[name]
+                if sequence in self.refusing.get(name, []):
+                    self.refusing[name].remove(sequence)
+                    if not self.refusing[name]:
+                        del self.refusing[name]
             case Alive():
                 pass
             case other:
@@ -136,11 +138,13 @@ class Server:
         if self.appended.get((group, sequence)) == log.epoch:
             assert record.flags & RETRIED
             self.accept(group, sequence)
-        elif self.refusing.get(group, sequence) < sequence:
+        elif self.refusing.get(group, [sequence])[0] < sequence:
+            if sequence > self.refusing[group][-1]:
+                self.refusing[group].append(sequence)
             self.reject(group, sequence, "out_of_order")
         elif group in self.refuse_next:
             self.refuse_next.discard(group)
-            self.refusing[group] = sequence
+            self.refusing[group] = [sequence]
             self.reject(group, sequence, "unavailable")
         else:
             self.refusing.pop(group, None)

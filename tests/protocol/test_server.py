@@ -129,3 +129,15 @@ def test_a_withdrawn_record_holds_nobody_up():
     session.rejected(publish(1), LayerUnavailable("away"))
     session.receive_text('{"op": "withdraw", "kind": "group", "name": "index", "sequence": 1}')
     assert session.waits_for(publish(2)) is None
+
+
+def test_after_a_withdrawal_the_next_refused_one_is_waited_for():
+    """A later record that is under way already must not overtake it."""
+    session = opened()
+    one, two, three = publish(1), publish(2), publish(3)
+    session.rejected(one, LayerUnavailable("gone for a moment"))
+    session.rejected(two, session.waits_for(two))
+    session.receive_text('{"op": "withdraw", "kind": "group", "name": "index", "sequence": 1}')
+    assert session.waits_for(three) is not None
+    assert session.waits_for(two) is None
+    assert session.waits_for(three) is None
