@@ -7,6 +7,7 @@ did not come is closed, so that a late answer meets no other question.
 import asyncio
 import contextlib
 import threading
+import time
 import weakref
 
 from nbchannels.bridge import bridge
@@ -27,10 +28,14 @@ __all__ = ["aask", "require_answerable"]
 
 #: Reply channels that one layer keeps for further questions.
 KEPT = 16
+#: Seconds for which a channel that has answered is not looked at before the next question.
+RECENT = 5.0
+#: Channels of which that is known.
+MOST_KNOWN = 1_000
 
 
 class _ReplyChannels:
-    """The free reply channels of this process, by layer."""
+    """The free reply channels of this process, and which channels have answered, by layer."""
 
     def __init__(self) -> None:
         self.forked()
@@ -40,10 +45,28 @@ class _ReplyChannels:
         """They belong to the parent, whose lock may be taken."""
         self._free: weakref.WeakKeyDictionary[BaseChannelLayer, list[str]]
         self._free = weakref.WeakKeyDictionary()
+        self._answered: weakref.WeakKeyDictionary[BaseChannelLayer, dict[str, float]]
+        self._answered = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def exiting(self) -> None:
         """They end with the connection."""
+
+    def answers(self, layer: BaseChannelLayer, channel: str) -> bool:
+        """Whether a question to this channel was answered a moment ago."""
+        answered = self._answered.get(layer, {}).get(channel, float("-inf"))
+        return time.monotonic() - answered < RECENT
+
+    def answered(self, layer: BaseChannelLayer, channel: str) -> None:
+        """An answer came."""
+        known = self._answered.setdefault(layer, {})
+        if len(known) >= MOST_KNOWN:
+            known.clear()
+        known[channel] = time.monotonic()
+
+    def silent(self, layer: BaseChannelLayer, channel: str) -> None:
+        """No answer came."""
+        self._answered.get(layer, {}).pop(channel, None)
 
     async def take(self, layer: BaseChannelLayer) -> str:
         """A channel that no answer is under way to."""
@@ -94,20 +117,18 @@ async def aask(
         raise ValueError(
             "the question has a reply_channel of its own; send it with send(), and receive there"
         )
-    statistics = await layer.channel_statistics(channel)
-    if statistics.get("receivers") == 0:
-        raise NoConsumer(
-            f"nobody serves channel {channel!r}: run @nb.consume({channel!r}, reply=True) in a "
-            "notebook or script, then ask again"
-        )
+    if not _channels.answers(layer, channel):
+        await _require_consumer(layer, channel)
     reply = await _channels.take(layer)
     answered = False
     try:
         async with asyncio.timeout(seconds):
-            await layer.send(channel, {**content, "reply_channel": reply})
-            answer = await layer.receive(reply)
+            answer = await _exchange(layer, channel, {**content, "reply_channel": reply}, reply)
         answered = True
+        _channels.answered(layer, channel)
     except TimeoutError:
+        _channels.silent(layer, channel)
+        await _require_consumer(layer, channel)
         raise TimeoutError(
             f"no answer from channel {channel!r} within {seconds:g} s; its consumer may still be "
             "at it, or never sends to message.reply_channel (@consume(…, reply=True) does)"
@@ -122,6 +143,28 @@ async def aask(
             f"{answer.get('error')}"
         )
     return Message(answer, reply, layer)
+
+
+async def _exchange(
+    layer: BaseChannelLayer, channel: str, question: MessageDict, reply: str
+) -> MessageDict:
+    """Send, and receive; the receiver is there before the answer."""
+    receiving = asyncio.ensure_future(layer.receive(reply))
+    try:
+        await asyncio.sleep(0)
+        await layer.send(channel, question)
+        return await receiving
+    finally:
+        receiving.cancel()
+
+
+async def _require_consumer(layer: BaseChannelLayer, channel: str) -> None:
+    statistics = await layer.channel_statistics(channel)
+    if statistics.get("receivers") == 0:
+        raise NoConsumer(
+            f"nobody serves channel {channel!r}: run @nb.consume({channel!r}, reply=True) in a "
+            "notebook or script, then ask again"
+        )
 
 
 def require_answerable(layer: BaseChannelLayer, channel: str) -> None:

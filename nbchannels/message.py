@@ -1,6 +1,7 @@
 """What a receiver gets: a message with where it came from. Channels 1.x's ``Message``."""
 
 import copy
+import sys
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
@@ -17,7 +18,7 @@ class Message:
     Args:
         content: the dict that was sent.
         channel_name: the channel it was received from; ``None`` for a message of a group.
-        channel_layer: the layer it came through.
+        channel_layer: the layer it came through; without, its channels are on the default one.
 
     Attributes:
         content: the dict that was sent.
@@ -25,6 +26,8 @@ class Message:
         group: the name of the group, for a message of a group's log.
         offset: its number in the group's log.
         time: seconds since 1970, stamped by the layer.
+        retries: how often a consumer has put it back with `ConsumeLater`.
+        redelivered: whether somebody had it before, and was gone before it was settled.
 
     Source: the Channels 1.x Reference, "Message".
     """
@@ -38,13 +41,42 @@ class Message:
         group: str | None = None,
         offset: int | None = None,
         time: float | None = None,
+        retries: int = 0,
+        redelivered: bool = False,
     ) -> None:
         self.content = content
         self.channel_layer = channel_layer
         self.group = group
         self.offset = offset
         self.time = time
+        self.retries = retries
+        self.redelivered = redelivered
         self._channel_name = channel_name
+
+    @property
+    def channel_name(self) -> str | None:
+        """The name of the channel it was received from; ``None`` for a message of a group."""
+        return self._channel_name
+
+    @property
+    def channel(self) -> Any:
+        """The `Channel` it was received from; ``None`` for a message of a group."""
+        return None if self._channel_name is None else self._channel(self._channel_name)
+
+    @property
+    def reply_channel(self) -> Any:
+        """The `Channel` that its sender takes the answer from; ``None`` if it wants none.
+
+        Raises:
+            InvalidName: the content has a ``reply_channel`` that is no name.
+        """
+        name = self.content.get("reply_channel")
+        return self._channel(name) if name else None
+
+    def _channel(self, name: Any) -> Any:
+        # A channel receives messages, a message has channels: of the two, this one asks the door,
+        # when it is used.
+        return sys.modules["nbchannels"].Channel(name, channel_layer=self.channel_layer)
 
     def __getitem__(self, key: str) -> Any:
         return self.content[key]
@@ -97,6 +129,8 @@ class Message:
             group=self.group,
             offset=self.offset,
             time=self.time,
+            retries=self.retries,
+            redelivered=self.redelivered,
         )
 
     def __repr__(self) -> str:

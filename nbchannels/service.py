@@ -7,27 +7,44 @@ it runs in the context of that cell. Nothing that it does wrong ends anything bu
 
 import asyncio
 import contextvars
+import dataclasses
+import functools
 import inspect
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
+from nbchannels.consumer import AsyncConsumer
 from nbchannels.diagnoses import report
 from nbchannels.exceptions import ChannelsError, ConsumeLater, ImproperlyConfigured, shown
+from nbchannels.instance import Instance, Settlement, untaken
 from nbchannels.layers.bindings import Binding
 from nbchannels.message import Message
-from nbchannels.protocol.events import Outcome
 from nbchannels.routes import RoutingObject, bindings_of
 from nbchannels.threads import Threads
+from nbchannels.typing import ASGIApplication
 
-__all__ = ["ASK_PREFIX", "FAILED", "Place", "Service", "Settlement", "consumer_thread", "runs_here"]
+__all__ = [
+    "ASK_PREFIX",
+    "FAILED",
+    "Held",
+    "Place",
+    "Service",
+    "Settlement",
+    "consumer_thread",
+    "running",
+    "runs_here",
+]
 
 #: Where a consumer runs: on the thread for consumers, or on the loop of the main thread.
 Place: TypeAlias = Literal["thread", "main"]
 #: Reply channels of `Channel.ask` start so; a failed consumer tells them.
 ASK_PREFIX = "ask"
+#: Channels for which a consumer class has an instance at one time.
+MOST_INSTANCES = 1_000
 #: The type of the message that tells it.
 FAILED = "nbchannels.failed"
 
@@ -39,12 +56,17 @@ _running: contextvars.ContextVar["Service | None"] = contextvars.ContextVar(
 )
 
 
-class Settlement(NamedTuple):
-    """What became of one message; see `BaseChannelLayer.settle`."""
+@dataclasses.dataclass(slots=True, eq=False)
+class Held:
+    """A message that this process has in hand.
 
-    outcome: Outcome = "done"
-    error: str = ""
-    traceback: str = ""
+    Attributes:
+        since: when it came, in monotonic seconds.
+        begun: when its consumer began; ``None`` while it waits for its turn.
+    """
+
+    since: float
+    begun: float | None = None
 
 
 class Service:
@@ -65,6 +87,7 @@ class Service:
         count: messages that it was given.
         failed: of them, how many it failed on.
         error: the last failure, in a sentence.
+        held: the messages that it has in hand.
 
     Raises:
         ImproperlyConfigured: ``on`` is none of the places.
@@ -91,13 +114,25 @@ class Service:
         self.expiry = expiry
         self.loop = _main_loop()
         self.consumer = consumer
-        self.is_async = is_async(consumer)
+        self.application: ASGIApplication | None = (
+            consumer.as_asgi() if is_application(consumer) else None
+        )
+        if self.application is not None and on is not None:
+            raise ImproperlyConfigured(
+                f"on={on!r} is for functions; {consumer!r} is a class of handlers, which runs "
+                "beside the cells"
+            )
+        self._instances: dict[str, Instance] = {}
+        self.is_async = self.application is not None or is_async(consumer)
         self.place = self._place(on)
         self.count = self.failed = 0
         self.error = ""
+        self.held: list[Held] = []
         self._context = contextvars.copy_context()
 
     def _place(self, on: Place | None) -> Literal["thread", "main", "loop"]:
+        if self.application is not None:
+            return "loop"
         wants_main = on == "main" or (on is None and self.is_async)
         if wants_main and self.loop is not None:
             return "main"
@@ -130,12 +165,17 @@ class Service:
         The message may be settled when this returns.
         """
         self.count += 1
+        held = Held(time.monotonic())
+        self.held.append(held)
         try:
             found = self.route.match(message)
             if found is None:
                 raise LookupError(f"{self!r} does not match {message!r}")
+            if self.application is not None:
+                held.begun = time.monotonic()
+                return await self._work(self.application, message)
             consumer, kwargs = found
-            result = await self._call(consumer, message, kwargs)
+            result = await self._call(consumer, message, kwargs, held)
             await self._answer(message, result)
         except ConsumeLater:
             return Settlement("later")
@@ -143,20 +183,56 @@ class Service:
             return Settlement("return")
         except BaseException as error:
             return await self._failed(message, error)
+        finally:
+            self.held.remove(held)
         return Settlement()
 
-    async def _call(self, consumer: Callable[..., Any], message: Message, kwargs: Any) -> Any:
+    async def _work(self, application: ASGIApplication, message: Message) -> Settlement:
+        """Hand it to the instance of the class that serves its channel."""
+        channel = str(message.channel_name)
+        result: Settlement | None = None
+        for _ in range(2):  # one that ends in the very moment is followed by another
+            instance = self._instances.get(channel)
+            if instance is None or instance.task.done():
+                while len(self._instances) >= MOST_INSTANCES:
+                    await self._instances.pop(next(iter(self._instances))).stop()
+                context = self._context.copy()
+                context.run(_running.set, self)
+                instance = context.run(Instance, application, channel)
+                self._instances[channel] = instance
+            result = await instance.work(message.content)
+            if result is not None:
+                break
+        settlement = result or untaken(channel)
+        if settlement.outcome == "fail":
+            self.failed += 1
+            self.error = settlement.error
+            text = f"{self.name} failed on {message!r:.200}\n{settlement.traceback}"
+            self._context.copy().run(_print_error, text)
+        return settlement
+
+    async def end(self) -> None:
+        """It is out of service: the instances of its class end. On the loop for user code."""
+        instances, self._instances = self._instances, {}
+        for instance in instances.values():
+            await instance.stop()
+
+    async def _call(
+        self, consumer: Callable[..., Any], message: Message, kwargs: Any, held: Held
+    ) -> Any:
         """Call it where it belongs, in its cell's context."""
         context = self._context.copy()
         context.run(_running.set, self)
         if self.place == "thread":
-            result = await consumer_thread.run(_on_thread, context, consumer, message, kwargs)
+            call_it = functools.partial(consumer, message, **kwargs)
+            result = await consumer_thread.run(_on_thread, context, call_it, held)
             if inspect.isawaitable(result):
                 self._tell_unawaited()
                 result = await _in_context(context, result)
             return self._checked(result)
 
         async def call() -> Any:
+            held.begun = time.monotonic()
             result = consumer(message, **kwargs)
             if inspect.isawaitable(result):
                 if not self.is_async:
@@ -223,7 +299,15 @@ class Service:
         )
 
     def _report(self, kind: str, sentence: str, detail: str = "") -> None:
-        report(kind, sentence, subject=f"{self.name} on {self.channels[0]}", detail=detail)
+        """Tell something as if the consumer had: it belongs to its cell."""
+        context, subject = self._context.copy(), f"{self.name} on {self.channels[0]}"
+        context.run(_running.set, self)
+        context.run(functools.partial(report, kind, sentence, subject=subject, detail=detail))
+
+
+def is_application(consumer: Any) -> TypeGuard[type[AsyncConsumer]]:
+    """Whether this is a class of handlers, as in Channels 4."""
+    return isinstance(consumer, type) and issubclass(consumer, AsyncConsumer)
 
 
 def is_async(consumer: Any) -> bool:
@@ -231,6 +315,11 @@ def is_async(consumer: Any) -> bool:
     return inspect.iscoroutinefunction(consumer) or inspect.iscoroutinefunction(
         getattr(consumer, "__call__", None)  # noqa: B004 - an object with a coroutine method
     )
+
+
+def running() -> Service | None:
+    """The service whose consumer runs in this context; ``None`` outside of consumers."""
+    return _running.get()
 
 
 def runs_here(service: Service) -> bool:
@@ -251,10 +340,9 @@ def _main_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _on_thread(
-    context: contextvars.Context, consumer: Callable[..., Any], message: Message, kwargs: Any
-) -> Any:
-    return context.run(consumer, message, **kwargs)
+def _on_thread(context: contextvars.Context, call: Callable[[], Any], held: Held) -> Any:
+    held.begun = time.monotonic()
+    return context.run(call)
 
 
 async def _in_context(context: contextvars.Context, awaitable: Any) -> Any:

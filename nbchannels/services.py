@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from nbchannels.bridge import user_bridge
 from nbchannels.layers.bindings import Binding
 from nbchannels.message import Message
 from nbchannels.routes import Match, Router
@@ -67,9 +68,7 @@ class Services:
 
     def on(self, channel: str) -> list[Service]:
         """The services of this process that may get a message of this channel."""
-        return list(
-            dict.fromkeys(service for _, b, service in self.items() if b.serves(channel))
-        )
+        return list(dict.fromkeys(service for _, b, service in self.items() if b.serves(channel)))
 
     async def add(self, service: Service) -> None:
         """Put a route in service; whoever served the same binding is replaced.
@@ -104,8 +103,10 @@ class Services:
 
     async def _remove(self, number: int) -> None:
         with self._lock:
-            self._services.pop(number, None)
+            _, gone = self._services.pop(number, (None, None))
         await self._serving.end(number)
+        if gone is not None:
+            user_bridge.start(gone.end())
 
 
 class ServiceRouter:

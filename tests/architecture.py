@@ -27,23 +27,29 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "1 no IO",
         frozenset(
-            {"arrays", "encoding", "decoding", "receipt", "protocol"}
+            {"arrays", "encoding", "decoding", "receipt", "protocol", "layers.bindings"}
             | {f"layers.{room}" for room in ("base", "log", "cursor", "mailbox", "leases")}
             | {f"layers.{room}" for room in ("producers", "groups", "feed")}
+            | {f"layers.{room}" for room in ("deadletters", "scouts", "hints")}
+            | {"diagnoses"}
         ),
     ),
     (
         "2 layers",
         frozenset(
-            {"bridge"}
+            {"bridge", "threads"}
             | {f"layers.{room}" for room in ("memory", "registry", "foreign", "manager")}
+            | {"layers.configuration", "layers.serving", "layers.receiving"}
             | {f"layers.redis{part}" for part in ("", "_scripts", "_streams", "_presence")}
         ),
     ),
     (
         "3 application",
         frozenset({"channel", "message", "consumer", "routing", "middleware", "sessions", "auth"})
-        | frozenset({"security", "generic", "handler", "worker", "pending", "reading", "tables"}),
+        | frozenset({"security", "generic", "handler", "worker", "pending", "reading", "tables"})
+        | frozenset({"reach", "colours", "unawaited", "lifetime"})  # rooms of consumer
+        | frozenset({"paths", "routes", "cookies"})
+        | frozenset({"consuming", "service", "services", "instance", "inprocess", "asking"}),
     ),
     ("4 hosts", frozenset({"server", "kernel"})),
     ("5 notebook", frozenset({"widgets", "magics", "cli"})),

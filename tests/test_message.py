@@ -1,9 +1,15 @@
 """A message reads like the dict it holds."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from nbchannels.arrays import Frame
+from nbchannels.channel import Channel
+from nbchannels.exceptions import InvalidName
+from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.message import Message
 
 
@@ -77,3 +83,47 @@ def test_a_copy_can_be_changed_alone(message):
 ])  # fmt: skip
 def test_repr(message, text):
     assert repr(message) == text
+
+
+class TestChannels:
+    def test_the_channel_it_came_from(self):
+        layer = InMemoryChannelLayer()
+        found = Message({}, "work", layer).channel
+        assert found == Channel("work")
+        assert found.channel_layer is layer
+        assert Message({}, group="index").channel is None
+        assert Message({}, "work").channel_name == "work"
+
+    def test_the_channel_that_the_answer_goes_to(self):
+        layer = InMemoryChannelLayer()
+        found = Message({"reply_channel": "http.response!1"}, "work", layer).reply_channel
+        assert found == Channel("http.response!1")
+        assert found.channel_layer is layer
+        assert Message({"reply_channel": b"answers"}, "work").reply_channel == Channel("answers")
+
+    @pytest.mark.parametrize("content", [{}, {"reply_channel": None}, {"reply_channel": ""}])
+    def test_no_answer_is_wanted(self, content):
+        assert Message(content, "work").reply_channel is None
+
+    def test_a_reply_channel_of_bad_form_is_told_when_it_is_used(self):
+        found = Message({"reply_channel": "a b"}, "work")
+        with pytest.raises(InvalidName, match="has ' '"):
+            found.reply_channel  # noqa: B018
+
+    def test_with_nothing_else_imported(self):
+        code = (
+            "from nbchannels.message import Message;"
+            "print(Message({'reply_channel': 'a'}, 'b').reply_channel.send)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+        )
+        assert "Channel('a')" in done.stdout, done.stderr
+
+
+def test_how_it_got_here():
+    fresh = Message({}, "work")
+    assert (fresh.retries, fresh.redelivered) == (0, False)
+    again = Message({}, "work", retries=3, redelivered=True)
+    assert (again.retries, again.redelivered) == (3, True)
+    assert (again.copy().retries, again.copy().redelivered) == (3, True)

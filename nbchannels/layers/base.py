@@ -92,6 +92,8 @@ class BaseChannelLayer(abc.ABC):
     ChannelFull: ClassVar[type[ChannelFull]] = ChannelFull
     MessageTooLarge: ClassVar[type[MessageTooLarge]] = MessageTooLarge
     extensions: ClassVar[list[str]] = ["groups", "flush", "statistics", "history"]
+    #: Makes `router`. By its path, as a BACKEND: routing stands on layers, not layers on routing.
+    ROUTER: ClassVar[str] = "nbchannels.consuming.router_of"
     #: The largest encoded message, in bytes.
     max_message: int = MAX_MESSAGE
 
@@ -128,8 +130,8 @@ class BaseChannelLayer(abc.ABC):
         """
         if self._router is not None:
             return self._router
-        # By its path, as a BACKEND is: routing stands on layers, not layers on routing.
-        return importlib.import_module("nbchannels.consuming").router_of(self)
+        module, _, name = self.ROUTER.rpartition(".")
+        return getattr(importlib.import_module(module), name)(self)
 
     @router.setter
     def router(self, router: Any) -> None:

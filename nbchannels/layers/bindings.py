@@ -155,7 +155,7 @@ def require_pattern(source: Any, what: str) -> re.Pattern[str]:
         )
     try:
         pattern = _compiled(source)
-    except (re.error, OverflowError, RecursionError, Warning) as error:
+    except (re.error, OverflowError, RecursionError) as error:
         short = source if len(source) <= 80 else f"{source[:77]}..."
         raise ImproperlyConfigured(
             f"{what} is {short!r}, no regular expression: {error}"

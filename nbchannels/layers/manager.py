@@ -8,6 +8,7 @@ script, ``default`` is the layer of the server.
 import importlib
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,6 +29,8 @@ OPTIONS = ("BACKEND", "CONFIG", "TEST_CONFIG", "ROUTING")
 UNCONFIGURED: dict[str, dict[str, Any]] = {
     DEFAULT_CHANNEL_LAYER: {"BACKEND": "nbchannels.kernel.layer.KernelChannelLayer"}
 }
+#: What looks after the layers of a notebook's kernel; reached by its name only.
+NOTEBOOK = "nbchannels.kernel.notebook"
 
 
 class ChannelLayerManager:
@@ -195,6 +198,8 @@ class ChannelLayerManager:
     @staticmethod
     def _named(layer: BaseChannelLayer, alias: str) -> BaseChannelLayer:
         layer.alias = alias
+        if _is_notebook():
+            importlib.import_module(NOTEBOOK).begin(layer)
         return layer
 
     @staticmethod
@@ -241,6 +246,12 @@ class ChannelLayerManager:
                     + (f"did you mean {near!r}? " if near else "")
                     + f"it takes {', '.join(known)}"
                 )
+
+
+def _is_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
 
 
 #: The layers of this process.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from jupyter_core.utils import ensure_event_loop
 
 from nbchannels.bridge import bridge
 from nbchannels.kernel import discovery, servers
@@ -204,6 +205,14 @@ def no_server_of_this_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(servers, "jupyter_runtime_dir", lambda: str(tmp_path / "runtime"))
     yield
     discovery.connect_to(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clients_loop() -> Iterator[None]:
+    """The loop that blocking kernel clients run on: jupyter_core makes it and never closes it."""
+    loop = ensure_event_loop()
+    yield
+    loop.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,23 +1,29 @@
 """Consumers in kernels and scripts: registered, delivered, settled; over cuts and deaths."""
 
 import asyncio
-import json
+import os
+import signal
+import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from nbchannels import Channel, ConsumeLater, NoConsumer, consume, include, route, unconsume
+from nbchannels.bridge import bridge
+from nbchannels.consumer import AsyncConsumer
 from nbchannels.exceptions import ConsumerFailed
 from nbchannels.kernel.layer import KernelChannelLayer
+from nbchannels.layers.manager import channel_layers
+from nbchannels.protocol.events import Position
 from nbchannels.routes import Route
 from nbchannels.service import Service
+from nbchannels.testing.reading import contents, next_items
 from tests.kernel.conftest import Cable, RunningServer
 from tests.kernel.test_layer import Kernel
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.asyncio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PATIENCE = 20.0
 
 
@@ -52,6 +58,15 @@ def nothing_in_service(layer: KernelChannelLayer) -> Iterator[None]:
     unconsume(channel_layer=layer)
 
 
+async def the_dead(layer: KernelChannelLayer) -> list[dict[str, Any]]:
+    """The dead letters, once there are any."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await layer.dead_letters()):
+            await layer.statistics()
+    return found
+
+
+@pytest.mark.asyncio
 async def test_a_consumer_gets_the_messages_of_its_channel_in_order(layer):
     got = Collected()
     await put(layer, "work", got.take)
@@ -63,6 +78,7 @@ async def test_a_consumer_gets_the_messages_of_its_channel_in_order(layer):
     assert not got[0].redelivered
 
 
+@pytest.mark.asyncio
 async def test_what_waited_before_is_consumed(layer):
     for n in range(5):
         await layer.send("work", {"n": n})
@@ -72,6 +88,7 @@ async def test_what_waited_before_is_consumed(layer):
     assert [m["n"] for m in got] == list(range(5))
 
 
+@pytest.mark.asyncio
 async def test_a_glob_serves_names_that_come_later(layer):
     got = Collected()
     await put(layer, "sensor.*", got.take)
@@ -84,6 +101,7 @@ async def test_a_glob_serves_names_that_come_later(layer):
     assert (await layer.channel_statistics("sensors"))["waiting"] == 1
 
 
+@pytest.mark.asyncio
 async def test_filters_decide_and_give_their_groups(layer):
     got = Collected()
 
@@ -101,9 +119,12 @@ async def test_filters_decide_and_give_their_groups(layer):
     assert sorted(got) == [("ann", "/user/ann"), ("bob", "/user/bob"), ("other", "/")]
 
 
+@pytest.mark.asyncio
 async def test_a_table_of_routes_with_a_prefix(layer):
     got = Collected()
-    inner = [route("http.y", lambda message, n: got.take((n, message["path"])), path=r"^/(?P<n>\d)")]
+    inner = [
+        route("http.y", lambda message, n: got.take((n, message["path"])), path=r"^/(?P<n>\d)")
+    ]
     await asyncio.to_thread(
         consume, [include(inner, path=r"^/app"), route("z", got.take)], channel_layer=layer
     )
@@ -113,6 +134,7 @@ async def test_a_table_of_routes_with_a_prefix(layer):
     assert ("7", "/app/7") in got
 
 
+@pytest.mark.asyncio
 async def test_a_failure_goes_to_the_dead_letters_with_its_traceback_and_comes_again(layer, capsys):
     attempts = Collected()
 
@@ -124,9 +146,7 @@ async def test_a_failure_goes_to_the_dead_letters_with_its_traceback_and_comes_a
     await put(layer, "work", fails)
     await layer.send("work", {"n": 1})
     await attempts.until(1)
-    async with asyncio.timeout(PATIENCE):
-        while not (dead := await layer.dead_letters()):
-            await asyncio.sleep(0.02)
+    dead = await the_dead(layer)
     assert dead[0]["reason"] == "failed"
     assert dead[0]["error"] == "ValueError: not this one"
     assert "raise ValueError" in dead[0]["traceback"]
@@ -136,6 +156,7 @@ async def test_a_failure_goes_to_the_dead_letters_with_its_traceback_and_comes_a
     assert await layer.dead_letters() == []
 
 
+@pytest.mark.asyncio
 async def test_later_runs_eleven_times_and_then_goes_to_the_dead_letters(layer):
     seen = Collected()
 
@@ -146,13 +167,12 @@ async def test_later_runs_eleven_times_and_then_goes_to_the_dead_letters(layer):
     await put(layer, "work", later)
     await layer.send("work", {"n": 1})
     await seen.until(11)
-    async with asyncio.timeout(PATIENCE):
-        while not (dead := await layer.dead_letters()):
-            await asyncio.sleep(0.02)
+    dead = await the_dead(layer)
     assert list(seen) == list(range(11))
     assert dead[0]["reason"] == "retries"
 
 
+@pytest.mark.asyncio
 async def test_running_again_replaces_and_ending_ends(layer):
     first, second = Collected(), Collected()
     await put(layer, "work", first.take)
@@ -165,25 +185,25 @@ async def test_running_again_replaces_and_ending_ends(layer):
     assert list(first) == []
 
 
+@pytest.mark.asyncio
 async def test_a_job_survives_the_cut_it_was_worked_on_in(far, cable: Cable, layer):
-    started, finish = asyncio.Event(), asyncio.Event()
+    started, finish = asyncio.Event(), threading.Event()
     done = Collected()
 
-    async def slow(message):
+    def slow(message):
         loop.call_soon_threadsafe(started.set)
-        while not finish.is_set():
-            await asyncio.sleep(0.01)
+        finish.wait(PATIENCE)
         done.take((message["n"], message.redelivered))
 
     loop = asyncio.get_running_loop()
-    await put(far, "work", slow, on="thread")
+    await put(far, "work", slow)
     await layer.send("work", {"n": 1})
     async with asyncio.timeout(PATIENCE):
         await started.wait()
     cable.drop()
     async with asyncio.timeout(PATIENCE):
-        while far.connection.reconnects < 1 or far.connection.status != "open":
-            await asyncio.sleep(0.01)
+        while far.connection.reconnects < 1:
+            await far.statistics()
     finish.set()
     await done.until(1)
     await layer.send("work", {"n": 2})
@@ -192,6 +212,7 @@ async def test_a_job_survives_the_cut_it_was_worked_on_in(far, cable: Cable, lay
     await far.services.remove()
 
 
+@pytest.mark.asyncio
 async def test_ask(layer):
     await put(layer, "square", lambda message: {"y": message["x"] ** 2}, reply=True)
     answers = await asyncio.gather(
@@ -200,6 +221,7 @@ async def test_ask(layer):
     assert [a["y"] for a in answers] == [x * x for x in range(20)]
 
 
+@pytest.mark.asyncio
 async def test_ask_nobody_and_ask_who_fails(layer):
     with pytest.raises(NoConsumer, match="nobody serves channel 'cube'"):
         await Channel("cube", channel_layer=layer).aask({"x": 1})
@@ -221,38 +243,122 @@ def job(message):
 """
 
 
-async def test_a_thousand_jobs_survive_a_killed_kernel(server: RunningServer, layer):
+async def everything(layer: KernelChannelLayer, group: str) -> list[dict[str, Any]]:
+    """All that was sent to a group."""
+    found: list[dict[str, Any]] = []
+    page = await layer.read(group, "earliest")
+    while page.records:
+        found += map(layer.decode, page.records)
+        last = page.records[-1]
+        page = await layer.read(group, Position(page.anchor.epoch, last.sequence, last.tag))
+    return found
+
+
+def test_a_thousand_jobs_survive_a_killed_kernel(server: RunningServer):
+    layer = KernelChannelLayer(find=server.found)
     kernels = [Kernel(server), Kernel(server)]
     try:
         for kernel in kernels:
-            out, err = kernel.run("%load_ext nbchannels\n" + JOBS)
-            assert err == ""
+            assert kernel.run("%load_ext nbchannels\n" + JOBS)[1] == ""
         pid = int(kernels[0].run("import os; print(os.getpid())")[0])
         for n in range(1000):
-            await layer.send("jobs", {"n": n})
+            bridge.run(layer.send("jobs", {"n": n}))
             if n == 500:
-                import os
-                import signal
-
                 os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         done: dict[int, list[bool]] = {}
         while len(done) < 1000 and time.monotonic() < deadline:
             done = {}
-            page = await layer.read("done", "earliest", 256)
-            while page.records:
-                for record in page.records:
-                    message = layer.decode(record)
-                    done.setdefault(message["n"], []).append(message["again"])
-                from nbchannels.protocol.events import Position
-
-                last = page.records[-1]
-                page = await layer.read(
-                    "done", Position(page.anchor.epoch, last.sequence, last.tag), 256
-                )
-            await asyncio.sleep(0.2)
+            for message in bridge.run(everything(layer, "done")):
+                done.setdefault(message["n"], []).append(message["again"])
+            time.sleep(0.2)
         assert sorted(done) == list(range(1000))
         assert all(any(again) for again in done.values() if len(again) > 1)
     finally:
         kernels[1].end()
         kernels[0].client.stop_channels()
+        kernels[0].rest("DELETE", f"api/kernels/{kernels[0].id}")
+        bridge.run(layer.close())
+
+
+def test_prints_of_a_consumer_appear_in_its_own_cell(server: RunningServer):
+    """Also while another cell runs, and after both; a failure's traceback, too."""
+    kernel = Kernel(server)
+    try:
+        kernel.run("%load_ext nbchannels\nimport nbchannels as nb, time")
+        cell = kernel.client.execute(
+            "@nb.consume('noisy')\n"
+            "def noisy(message):\n"
+            "    print('got', message['n'])\n"
+            "    if message['n'] == 2:\n"
+            "        raise ValueError('no twos')\n"
+        )
+        printed: dict[str, str] = {}
+        kernel.client.get_shell_msg(timeout=PATIENCE)
+        other = kernel.client.execute(
+            "for n in range(3):\n    nb.Channel('noisy').send({'n': n})\n"
+            "print('sent')\ntime.sleep(0.5)"
+        )
+        deadline = time.monotonic() + PATIENCE
+        while "got 2" not in printed.get(cell, "") or "no twos" not in printed.get(cell, ""):
+            assert time.monotonic() < deadline, printed
+            message = kernel.client.get_iopub_msg(timeout=PATIENCE)
+            if message["msg_type"] == "stream":
+                parent = message["parent_header"]["msg_id"]
+                printed[parent] = printed.get(parent, "") + message["content"]["text"]
+        assert "got 0\ngot 1\ngot 2\n" in printed[cell]
+        assert "raise ValueError" in printed[cell]
+        assert printed.get(other, "sent\n") == "sent\n"
+        kernel.client.get_shell_msg(timeout=PATIENCE)
+        assert "ValueError: no twos" in kernel.run("%channels log")[0]
+    finally:
+        kernel.end()
+
+
+def test_an_async_consumer_runs_between_cells_and_a_sync_ask_of_it_raises(server: RunningServer):
+    kernel = Kernel(server)
+    try:
+        kernel.run(
+            "%load_ext nbchannels\nimport nbchannels as nb, threading\n"
+            "@nb.consume('name', reply=True)\n"
+            "async def name(message):\n"
+            "    return {'thread': threading.current_thread().name}\n"
+        )
+        out, err = kernel.run("nb.Channel('name').ask({})")
+        assert err.startswith("WouldDeadlock: Channel('name').ask")
+        assert "await Channel('name').aask" in err
+        out, err = kernel.run("print((await nb.Channel('name').aask({}))['thread'])")
+        assert (out, err) == ("MainThread\n", "")
+    finally:
+        kernel.end()
+
+
+class Adder(AsyncConsumer):
+    """Adds what it gets, per channel."""
+
+    total = 0
+
+    async def add_number(self, message):
+        self.total += message["n"]
+        await self.channel_layer.group_send("sums", {"total": self.total})
+
+    async def add_nothing(self, message):
+        raise ValueError("nothing to add")
+
+
+@pytest.mark.asyncio
+async def test_a_class_of_handlers_serves_a_channel(layer, monkeypatch):
+    monkeypatch.setitem(channel_layers.backends, "default", layer)
+    await put(layer, "numbers", Adder)
+    cursor = await layer.subscribe("sums")
+    for n in (1, 2, 3):
+        await layer.send("numbers", {"type": "add.number", "n": n})
+    found = contents(layer, await next_items(cursor, 3))
+    assert [message["total"] for message in found] == [1, 3, 6]
+    await layer.send("numbers", {"type": "add.nothing"})
+    await layer.send("numbers", {"type": "subtract.number"})
+    dead = await the_dead(layer)
+    while len(dead) < 2:
+        dead = await the_dead(layer)
+    assert {letter["content"]["type"] for letter in dead} == {"add.nothing", "subtract.number"}
+    cursor.close()

@@ -157,7 +157,7 @@ class TestErrors:
                 {"BACKEND": MEMORY, "CONFG": {}},
                 "has the option 'CONFG', which is not known; known are BACKEND, CONFIG, TEST_",
             ),
-            ({"BACKEND": MEMORY, "ROUTING": "x"}, "has the option 'ROUTING'"),
+            ({"BACKEND": MEMORY, "ROUTES": "x"}, "has the option 'ROUTES'"),
             ({"BACKEND": MEMORY, "CONFIG": [1]}, "CONFIG of channel layer 'a' is a list; it takes"),
             ("redis", "channel layer 'a' is configured with a str; it takes a dict"),
         ],

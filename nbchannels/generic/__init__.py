@@ -1,0 +1,1 @@
+"""Consumers that know a protocol: WebSocket and HTTP. ``channels.generic`` of Django Channels."""

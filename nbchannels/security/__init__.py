@@ -1,0 +1,1 @@
+"""Who may open a connection. ``channels.security`` of Channels 4."""
