@@ -1,5 +1,6 @@
 """The methods of ``call``: everything that is asked seldom. The table is at the end."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -10,18 +11,24 @@ from nbchannels.protocol.codec import encode_record
 from nbchannels.protocol.events import ENTRY, Call, Record
 from nbchannels.protocol.server import read_arguments
 from nbchannels.server.clients import Client
+from nbchannels.server.consumers import describe_all
 from nbchannels.server.deliveries import Deliveries
+from nbchannels.server.diagnoses import read_diagnosis
+from nbchannels.server.hub import Hub
 from nbchannels.server.rights import Rights
 
 __all__ = ["METHODS", "Caller", "add_member"]
 
 #: Dead letters in one answer; bytes of one whose content is in it.
 DEAD, DEAD_BYTES = 20, 64 * 1024
+#: Characters of a list in one answer, of the 65,536 that an answer has.
+ROOM = 48_000
 
 
 class Caller(Protocol):
     """The connection that calls."""
 
+    hub: Hub
     layer: InMemoryChannelLayer
     client: Client
     rights: Rights
@@ -149,14 +156,47 @@ async def _channel_statistics(connection: Caller, call: Call) -> dict[str, Any]:
     return await connection.layer.channel_statistics(channel)
 
 
-async def _consumers(connection: Caller, call: Call) -> list[dict[str, Any]]:
-    """Who serves a channel: of the caller itself, and of others."""
+async def _consumers(connection: Caller, call: Call) -> Any:
+    """Who serves a channel: of the caller itself, and of others; or all that there are."""
+    if "channel" not in call.arguments:
+        return _all_consumers(connection)
     channel = require_channel_name(_argument(call, "channel"))
     await connection.require("write", "channel", channel)
     return [
         {"mine": scout.party is connection.client, "number": scout.order}
         for scout in connection.layer.plan(channel).scouts
     ]
+
+
+def _all_consumers(connection: Caller) -> dict[str, Any]:
+    may = connection.rights.permits
+    found = [
+        consumer
+        for consumer in describe_all(connection.layer)
+        if may("read", "channel", consumer["channel"])
+    ]
+    return {"consumers": _fitting(found), "count": len(found)}
+
+
+def _fitting(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many of them as have room in an answer."""
+    room, kept = ROOM, []
+    for one in found:
+        room -= len(json.dumps(one))
+        if room < 0:
+            break
+        kept.append(one)
+    return kept
+
+
+async def _report(connection: Caller, call: Call) -> None:
+    connection.hub.diagnoses.note(connection.client, read_diagnosis(call.arguments))
+
+
+async def _diagnoses(connection: Caller, call: Call) -> dict[str, Any]:
+    await connection.require("read", "layer", "")
+    found = connection.hub.diagnoses.newest()
+    return {"diagnoses": _fitting(found), "count": len(found)}
 
 
 async def _dead_letters(connection: Caller, call: Call) -> list[dict[str, Any]]:
@@ -229,6 +269,8 @@ METHODS: dict[str, Method] = {
     "unconsume": _unconsume,
     "consumers": _consumers,
     "channel_statistics": _channel_statistics,
+    "report": _report,
+    "diagnoses": _diagnoses,
     "dead_letters": _dead_letters,
     "resend": _resend,
     "discard": _discard,

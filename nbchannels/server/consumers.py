@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from nbchannels.decoding import decode
 from nbchannels.exceptions import ChannelsError, EncodingError
+from nbchannels.inprocess import LocalConsumer
 from nbchannels.layers.bindings import Binding
 from nbchannels.layers.mailbox import Accepts, Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
@@ -18,7 +19,7 @@ from nbchannels.layers.scouts import Plan
 from nbchannels.protocol.events import Outcome
 from nbchannels.server.clients import Client, Lease
 
-__all__ = ["Deliverer", "KernelConsumer", "Post", "read_consumer"]
+__all__ = ["Deliverer", "KernelConsumer", "Post", "describe_all", "read_consumer"]
 
 #: Consumers of one client; deliveries that one consumer may hold; characters of its description.
 MOST_CONSUMERS, MOST_CREDIT, MOST_TEXT = 500, 1_000, 300
@@ -210,6 +211,16 @@ class KernelConsumer:
 
     def __repr__(self) -> str:
         return f"<KernelConsumer {self.binding.channel!r}: {self.shown}>"
+
+
+def describe_all(layer: InMemoryChannelLayer) -> list[dict[str, Any]]:
+    """The consumers of a layer, those of the server and of clients, by channel and client."""
+    found = [
+        scout.describe()
+        for scout in layer.enlisted()
+        if isinstance(scout, (KernelConsumer, LocalConsumer))
+    ]
+    return sorted(found, key=lambda consumer: (consumer["channel"], consumer["client"]))
 
 
 def read_consumer(

@@ -4,14 +4,13 @@ import asyncio
 import time
 from typing import Any, Protocol
 
-from msgspec import UNSET
-
 from nbchannels.layers.bindings import is_glob
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.names import require_channel_name
 from nbchannels.protocol.codec import encode_record
 from nbchannels.protocol.events import DELIVERY, REDELIVERED, Hello, Outcome, Record, Settle
+from nbchannels.protocol.server import held_of, settled_of
 from nbchannels.server.clients import Client, Lease
 from nbchannels.server.consumers import KernelConsumer, read_consumer
 from nbchannels.server.hub import Hub
@@ -109,7 +108,7 @@ class Deliveries:
 
     def settle(self, control: Settle) -> None:
         """The client says what became of messages in its hands."""
-        self._settle(control.leases, {} if control.errors is UNSET else dict(control.errors))
+        self._settle(*settled_of(control))
 
     def _settle(self, leases: list[tuple[int, Outcome]], errors: dict[int, dict[str, str]]) -> None:
         for number, outcome in leases:
@@ -131,8 +130,8 @@ class Deliveries:
 
         What was delivered and did not arrive goes back: the client does not name it.
         """
-        self._settle([] if hello.settled is UNSET else list(hello.settled), {})
-        held = set([] if hello.leases is UNSET else hello.leases)
+        settled, held = held_of(hello)
+        self._settle(settled, {})
         for number, lease in reversed(list(self.client.leases.items())):
             if number not in held:
                 del self.client.leases[number]
@@ -140,9 +139,7 @@ class Deliveries:
                 if lease.consumer is not None:
                     lease.consumer.settled(lease, "return", "")
         told = {wanted.get("number") for wanted in hello.consumers}
-        for number in [
-            number for number in self.client.consumers if number not in told
-        ]:
+        for number in [number for number in self.client.consumers if number not in told]:
             self.client.consumers.pop(number).end()
 
     async def consume(self, wanted: dict[str, Any]) -> None:
@@ -152,9 +149,7 @@ class Deliveries:
             ChannelsError: it may not, or the description is none.
         """
         client = self.client
-        consumer, capacity, expiry = read_consumer(
-            self.hub, client, wanted, self._permits_read
-        )
+        consumer, capacity, expiry = read_consumer(self.hub, client, wanted, self._permits_read)
         channel = consumer.binding.channel
         if is_glob(channel):
             await self._connection.require("read", "socket", "ws")

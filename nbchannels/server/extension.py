@@ -9,11 +9,13 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
+from traitlets import Any as Anything
 from traitlets import Bool, CFloat, CInt, Dict, TraitError, Unicode, validate
 
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.host import Host, Limits
 from nbchannels.server.policy import Policy
 from nbchannels.server.routes import handlers
@@ -47,6 +49,16 @@ def reachable_url(serverapp: Any, public_url: str = "") -> str | None:
         ip = f"[{ip}]"
     scheme = "https" if serverapp.certfile else "http"
     return f"{scheme}://{ip}:{serverapp.port}{serverapp.base_url}"
+
+
+class _Uncopied:
+    """A value of the configuration of which no copy is made."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._value
 
 
 class NbChannels(ExtensionApp):
@@ -91,6 +103,19 @@ class NbChannels(ExtensionApp):
     heartbeat = CFloat(
         Limits().heartbeat, help="Seconds between two heartbeats to each connection."
     ).tag(config=True)
+    max_upload = CInt(
+        Limits().upload,
+        help="Bytes of one body below http/, which goes on to its consumer in chunks.",
+    ).tag(config=True)
+    http_timeout = CFloat(
+        Limits().http_timeout,
+        help="""Seconds that a consumer of http.request has for its reply, and for each further
+        part of it.""",
+    ).tag(config=True)
+    handshake_timeout = CFloat(
+        Limits().handshake_timeout,
+        help="Seconds that a consumer of websocket.connect has to accept.",
+    ).tag(config=True)
 
     rights = Dict(
         help="""Rights by pattern of the name of a group or channel; the first match counts:
@@ -101,6 +126,17 @@ class NbChannels(ExtensionApp):
         help="""The address of this Jupyter server, with its base, for kernels that do not run on
         this machine. Empty: http://127.0.0.1:<port><base_url>. Over a Unix socket nothing is told
         to kernels unless this is set.""",
+    ).tag(config=True)
+    asgi_application = Anything(
+        "",
+        help="""The ASGI application at <base_url>nbchannels/app/, behind Jupyter's login:
+        "package.module:application", "package.module.application", or the object itself. Its
+        module has to be installed or on PYTHONPATH; the notebooks' folder is not searched.""",
+    ).tag(config=True)
+    asgi_pass_credentials = Bool(
+        False,
+        help="""Whether the application sees Jupyter's login cookies and tokens. They open this
+        whole server to whoever reads them.""",
     ).tag(config=True)
     counts_as_activity = Bool(
         False,
@@ -120,6 +156,9 @@ class NbChannels(ExtensionApp):
         "window",
         "window_bytes",
         "heartbeat",
+        "max_upload",
+        "http_timeout",
+        "handshake_timeout",
     )
     def _positive(self, proposal: Any) -> Any:
         if proposal["value"] <= 0:
@@ -131,6 +170,14 @@ class NbChannels(ExtensionApp):
 
     host: Host | None = None
     _timers: tuple[PeriodicCallback, ...] = ()
+
+    def _find_my_config(self, cfg: Any) -> Any:
+        # traitlets copies each value, deeply: an application with a lock has no copy, and another
+        # would have a state of its own.
+        found = super()._find_my_config(cfg)
+        if callable(found.get("asgi_application")):
+            found["asgi_application"] = _Uncopied(found["asgi_application"])
+        return found
 
     # Jupyter's hooks, in the order in which they are called.
 
@@ -149,6 +196,9 @@ class NbChannels(ExtensionApp):
             window=self.window,
             window_bytes=self.window_bytes,
             heartbeat=self.heartbeat,
+            upload=self.max_upload,
+            http_timeout=self.http_timeout,
+            handshake_timeout=self.handshake_timeout,
         )
         serverapp: Any = self.serverapp
         self.host = Host(
@@ -159,6 +209,12 @@ class NbChannels(ExtensionApp):
             root_dir=serverapp.root_dir,
             counts_as_activity=self.counts_as_activity,
         )
+        if self.asgi_application not in ("", None):
+            self.host.mount = Mount(
+                self.asgi_application,
+                pass_credentials=self.asgi_pass_credentials,
+                limit=self.max_connections,
+            )
         self.host.when_kernel_gone(self.host.hub.revoke_kernel)
         self.host.when_kernel_restarted(self.host.hub.forget_process)
         self.settings["nbchannels"] = self.host
@@ -181,6 +237,8 @@ class NbChannels(ExtensionApp):
             )
         else:
             os.environ[URL_VARIABLE] = host.url
+        if host.mount is not None:
+            host.mount.start()
         self._timers = (
             PeriodicCallback(self._tick, TICK * 1000),
             PeriodicCallback(host.layer.sweep, SWEEP * 1000),
@@ -206,7 +264,8 @@ class NbChannels(ExtensionApp):
         """How many connections are open, if they count."""
         if self.host is None or not self.counts_as_activity:
             return None
-        return len(self.host.hub.connections) or None
+        calls = 0 if self.host.mount is None else len(self.host.mount)
+        return len(self.host.hub.connections) + len(self.host.sockets) + calls or None
 
     # What they need.
 

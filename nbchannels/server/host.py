@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from nbchannels.diagnoses import listen
 from nbchannels.encoding import MAX_MESSAGE
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server.asgi.mount import Mount
@@ -79,9 +80,11 @@ class Host:
         tickets: for pages.
         hub: of the WebSocket connections.
         router: which consumer gets which message.
+        diagnoses: what went wrong in silence, here and at clients.
         started: when, in seconds since 1970.
         url: where kernels reach this server; ``None`` if they cannot, or not yet.
         mount: the ASGI application; ``None`` if there is none.
+        sockets: open WebSockets of consumers.
         reader: the thread that reads large HTTP bodies, one at a time: their memory is bounded.
     """
 
@@ -104,6 +107,9 @@ class Host:
         self.tickets = Tickets()
         self.hub = Hub(layer, self.limits.heartbeat)
         self.router = layer.router = Router(layer, self.hub)
+        self.diagnoses = self.hub.diagnoses
+        self._listening = listen(self.diagnoses.note_own)
+        self.sockets: set[Any] = set()
         self.started = time.time()
         self.url: str | None = None
         self.mount: Mount | None = None
@@ -220,6 +226,9 @@ class Host:
 
     async def close(self) -> None:
         """Send everyone away, and end the layer."""
+        self._listening()
+        for socket in list(self.sockets):
+            socket.close(1001, "the server stops")
         if self.mount is not None:  # it may use the layer to the last
             await self.mount.close()
         self.hub.shut_down()

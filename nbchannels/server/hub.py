@@ -18,6 +18,7 @@ from nbchannels.layers.groups import GroupState
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.protocol.events import Control, GoAway, Heartbeat
 from nbchannels.server.clients import Client, Clients
+from nbchannels.server.diagnoses import Collection
 
 __all__ = ["Connected", "Hub"]
 
@@ -68,6 +69,7 @@ class Hub:
         self.heartbeat = heartbeat
         self.connections: dict[int, Connected] = {}
         self.clients = Clients()
+        self.diagnoses = Collection()
         self.leases = itertools.count(1)
         self._numbers = itertools.count(1)
         self._feeds: dict[GroupState, dict[Feed, None]] = {}

@@ -3,6 +3,7 @@
 Each address and method of the route table has its `Operation` here; a test compares both ways.
 """
 
+import re
 import sys
 from typing import Any, NamedTuple
 
@@ -87,6 +88,25 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Empty a channel; a process-local one ends", "Emptied"
     ),
     ("api/clients", "GET"): Operation("Pages, kernels and scripts that are connected", "Clients"),
+    ("api/consumers", "GET"): Operation("Who serves which channels", "Consumers"),
+    ("api/dead-letters", "GET"): Operation(
+        "Messages that nobody worked on, newest first",
+        "DeadLetters",
+        query={
+            "channel": _CHANNEL,
+            "limit": {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100},
+        },
+    ),
+    ("api/dead-letters/{name}", "GET"): Operation(
+        "One of them, with its traceback", "DeadLetter", (404,)
+    ),
+    ("api/dead-letters/{name}", "DELETE"): Operation("Forget it", "Discarded", (404,)),
+    ("api/dead-letters/{name}/resend", "POST"): Operation(
+        "Put it back into its channel, as if it were new", "Sent", (404, 429, 503)
+    ),
+    ("api/diagnoses", "GET"): Operation(
+        "What went wrong in silence, here and in kernels, newest first, at most 500", "Diagnoses"
+    ),
     ("api/statistics", "GET"): Operation("Counters of this server", "Statistics"),
     ("api/openapi.json", "GET"): Operation("This document", "Document"),
 }
@@ -145,12 +165,13 @@ def document(base_url: str, version: str, limits: Limits) -> Schema:
 def _parameters(path: str) -> Schema:
     if "{name}" not in path:
         return {}
-    schema = _GROUP if "groups" in path else _CHANNEL
+    kinds = {"groups": _GROUP, "channels": _CHANNEL, "dead-letters": _COUNT}
+    schema = kinds[path.split("/")[1]]
     return {"parameters": [{"name": "name", "in": "path", "required": True, "schema": schema}]}
 
 
 def _described(path: str, verb: str, operation: Operation) -> Schema:
-    words = path.removeprefix("api/").replace("{name}", "one").replace(".json", "").split("/")
+    words = re.sub(r"\.json|-", "", path.removeprefix("api/").replace("{name}", "one")).split("/")
     described: Schema = {
         "operationId": "_".join([verb.lower(), *words]),
         "summary": operation.summary,
@@ -219,9 +240,69 @@ _HELD: dict[str, Schema] = {
 }
 
 
+_SECONDS: Schema = {"type": "number", "minimum": 0}
+_DEPTH: dict[str, Schema] = {
+    "waiting": _COUNT,
+    "bytes": _COUNT,
+    "oldest": _SECONDS,
+    "capacity": _COUNT,
+    "expiry": _SECONDS,
+    "receivers": _COUNT,
+    "sent": _COUNT,
+    "received": _COUNT,
+    "dropped": _COUNT,
+    "expired": _COUNT,
+}
+#: Of a consumer in a kernel more is known than of one on the server.
+_CONSUMER: Schema = {
+    "type": "object",
+    "properties": {
+        "channel": _TEXT,
+        "filters": _list(_list(_TEXT)),
+        "client": _TEXT,
+        "where": {"enum": ["page", "kernel", "script", "server"]},
+        "connected": _FLAG,
+        "number": _COUNT,
+        "function": _TEXT,
+        "on": _TEXT,
+        "error": _TEXT,
+        "slowest": _SECONDS,
+    }
+    | dict.fromkeys(("held", "credit", "taken", "done", "failed", "later", "returned"), _COUNT),
+    "required": ["channel", "filters", "client", "where", "connected", "number", "error"],
+}
+_DEAD_LETTER: dict[str, Schema] = {
+    "number": _COUNT,
+    "channel": _CHANNEL,
+    "reason": {"enum": ["expired", "failed", "retries", "returns"]},
+    "error": _TEXT,
+    "traceback": _TEXT,
+    "consumer": _TEXT,
+    "time": {"type": "number"},
+    "sent": {"type": "number"},
+    "retries": _COUNT,
+    "returns": _COUNT,
+    "bytes": _COUNT,
+    "codec": {"enum": ["raw", "json", "msgpack", "arrow"]},
+    "message": {"type": ["object", "null"]},
+    "omitted": _TEXT_OR_NULL,
+}
+_DIAGNOSIS: dict[str, Schema] = {
+    "kind": _TEXT,
+    "sentence": _TEXT,
+    "subject": _TEXT,
+    "detail": _TEXT,
+    "client": _TEXT,
+    "where": {"enum": ["page", "kernel", "script", "server"]},
+    "count": _COUNT,
+    "first": {"type": "number"},
+    "time": {"type": "number"},
+}
+
+
 def _schemas(limits: Limits) -> Schema:
     counters = {"type": "object", "additionalProperties": _COUNT}
-    channel = _object(name=_CHANNEL, process_local=_FLAG, capacity=_COUNT)
+    channel = _object(name=_CHANNEL, process_local=_FLAG, **_DEPTH)
     message = {"type": "object", "additionalProperties": _ref("Value")}
     return {
         "Error": _object(
@@ -300,10 +381,18 @@ def _schemas(limits: Limits) -> Schema:
             connection=_COUNT_OR_NULL,
             channels=_COUNT,
             leases=_COUNT,
+            consumers=_COUNT,
             groups=_list(_TEXT),
             lag=_COUNT,
         ),
         "Clients": _object(clients=_list(_ref("Client"))),
+        "Consumer": _CONSUMER,
+        "Consumers": _object(consumers=_list(_ref("Consumer"))),
+        "DeadLetter": _object(**_DEAD_LETTER),
+        "DeadLetters": _object(dead_letters=_list(_ref("DeadLetter"))),
+        "Discarded": _object(discarded=_COUNT),
+        "Diagnosis": _object(**_DIAGNOSIS),
+        "Diagnoses": _object(diagnoses=_list(_ref("Diagnosis"))),
         "Statistics": _object(layer=counters, connections=counters, tickets=counters),
         "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
     }

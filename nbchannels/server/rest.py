@@ -129,7 +129,7 @@ class ChannelsHandler(ApiHandler):
         names = (await self.host.layer.names())["channels"]
         return {
             "channels": [
-                facts(self.host, name)
+                await facts(self.host, name)
                 for name in names
                 if self.host.policy.permits("read", "channel", name)
             ]
@@ -269,9 +269,9 @@ class ChannelHandler(IngestHandler):
     async def get(self, name: str) -> Any:
         """What is known of it."""
         names = (await self.host.layer.names())["channels"]
-        if name not in names:
+        if name not in names and not self.host.layer.plan(name).scouts:
             raise NotFound(_no("channel", name, names))
-        return facts(self.host, name)
+        return await facts(self.host, name)
 
     @verb("write", "channel")
     async def post(self, name: str) -> Any:
@@ -301,13 +301,12 @@ async def known_group(host: Host, name: str) -> dict[str, Any]:
     return statistics
 
 
-def facts(host: Host, name: str) -> dict[str, Any]:
+async def facts(host: Host, name: str) -> dict[str, Any]:
     """What is known of a channel."""
     return {
         "name": name,
         "process_local": is_process_local(name),
-        "capacity": host.layer.get_capacity(name),
-    }
+    } | await host.layer.channel_statistics(name)
 
 
 def parse_start(text: str) -> Start:

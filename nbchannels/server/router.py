@@ -11,7 +11,7 @@ from nbchannels.inprocess import LocalConsumer
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.message import Message
 from nbchannels.routes import Match
-from nbchannels.server.consumers import KernelConsumer, Post
+from nbchannels.server.consumers import KernelConsumer, Post, describe_all
 from nbchannels.server.dialogues import Conversation
 
 __all__ = ["Router"]
@@ -65,10 +65,4 @@ class Router:
 
     def describe(self) -> list[dict[str, Any]]:
         """The consumers, for the inspector, REST and ``%channels``."""
-        found = []
-        for scout in self._layer.enlisted():
-            if isinstance(scout, KernelConsumer):
-                found.append(scout.describe())
-            elif isinstance(scout, LocalConsumer):
-                found.append(scout.describe())
-        return sorted(found, key=lambda consumer: (consumer["channel"], consumer["client"]))
+        return describe_all(self._layer)

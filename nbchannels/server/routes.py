@@ -3,8 +3,16 @@
 import re
 from typing import Any, NamedTuple
 
+from nbchannels.server.asgi.handler import AppHandler
 from nbchannels.server.bundle import BUNDLE, BundleHandler
 from nbchannels.server.gateway import KernelSocket, PageSocket
+from nbchannels.server.inspection import (
+    ConsumersHandler,
+    DeadLetterHandler,
+    DeadLettersHandler,
+    DiagnosesHandler,
+    ResendHandler,
+)
 from nbchannels.server.rest import (
     ChannelHandler,
     ChannelsHandler,
@@ -18,6 +26,7 @@ from nbchannels.server.rest import (
     StatusHandler,
     TicketHandler,
 )
+from nbchannels.server.websocket import ConsumerSocket
 
 __all__ = ["PREFIX", "ROUTES", "Route", "handlers"]
 
@@ -57,9 +66,18 @@ ROUTES = (
     Route("api/channels", ChannelsHandler),
     Route("api/channels/{name}", ChannelHandler),
     Route("api/clients", ClientsHandler),
+    Route("api/consumers", ConsumersHandler),
+    Route("api/dead-letters", DeadLettersHandler),
+    Route("api/dead-letters/{name}", DeadLetterHandler),
+    Route("api/dead-letters/{name}/resend", ResendHandler),
+    Route("api/diagnoses", DiagnosesHandler),
     Route("api/statistics", StatisticsHandler),
     Route("api/openapi.json", DocumentHandler),
     Route("api/{path}", MissingHandler),
+    Route("app", AppHandler),
+    Route("app/{path}", AppHandler),
+    Route("http", ConsumerSocket),
+    Route("http/{path}", ConsumerSocket),
     Route("static/{path}", BundleHandler, {"path": str(BUNDLE)}),
 )
 

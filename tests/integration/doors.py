@@ -3,6 +3,7 @@
 import asyncio
 import http.cookiejar
 import json
+import urllib.error
 import urllib.request
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -26,12 +27,27 @@ class Browser:
     def cookie(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.jar)
 
+    @property
+    def xsrf(self) -> dict[str, str]:
+        value = next(cookie.value for cookie in self.jar if cookie.name == "_xsrf")
+        return {"X-XSRFToken": value}
+
+    def post(self, path: str, headers: dict[str, str]) -> int:
+        request = urllib.request.Request(
+            f"{self.server.url}{path}", data=b"", headers=headers, method="POST"
+        )
+        try:
+            with self.opener.open(request, timeout=PATIENCE) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return refused.code
+
     def ticket(self) -> str:
-        xsrf = next(cookie.value for cookie in self.jar if cookie.name == "_xsrf")
         request = urllib.request.Request(
             f"{self.server.url}nbchannels/api/ticket",
             data=b"",
-            headers={"X-XSRFToken": xsrf},
+            headers=self.xsrf,
             method="POST",
         )
         return json.loads(self.opener.open(request, timeout=PATIENCE).read())["ticket"]

@@ -14,11 +14,14 @@ pytestmark = [
     pytest.mark.usefixtures("close_sockets"),
 ]
 KERNEL = "nbchannels/kernel"
+#: Where pages connect: to the gateway, and to consumers.
+PAGES = ("nbchannels/ws", "nbchannels/http/chat")
 
 
-async def test_without_credentials_no_socket(server):
-    assert await upgrade(server) == 403
-    assert await upgrade(server, Authorization="token wrong") == 403
+@pytest.mark.parametrize("path", PAGES)
+async def test_without_credentials_no_socket(server, path):
+    assert await upgrade(server, path) == 403
+    assert await upgrade(server, path, Authorization="token wrong") == 403
 
 
 async def test_a_token_needs_no_ticket(server):
@@ -46,17 +49,32 @@ async def test_a_ticket_of_another_user_is_none(server):
     assert await hello(socket, theirs.ticket()) == 4500
 
 
+@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1.evil.example"]
 )
-async def test_a_foreign_origin_is_refused_with_cookie_and_with_token(server, origin):
+async def test_a_foreign_origin_is_refused_with_cookie_and_with_token(server, origin, path):
     browser = Browser(server)
-    assert await upgrade(server, Cookie=browser.cookie, Origin=origin) == 403
+    assert await upgrade(server, path, Cookie=browser.cookie, Origin=origin) == 403
     token = f"token {server.token}"
-    assert await upgrade(server, Authorization=token, Origin=origin) == 403
+    assert await upgrade(server, path, Authorization=token, Origin=origin) == 403
     for site in ("same-origin", "none", "cross-site"):
-        code = await upgrade(server, Authorization=token, Origin=origin, Sec_Fetch_Site=site)
+        code = await upgrade(server, path, Authorization=token, Origin=origin, Sec_Fetch_Site=site)
         assert code == 403
+
+
+async def test_a_consumer_nobody_serves_is_told_to_those_who_may_come_in(server):
+    token = f"token {server.token}"
+    own = f"http://127.0.0.1:{server.port}"
+    assert await upgrade(server, PAGES[1], Authorization=token, Origin=own) == 503
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-XSRFToken": "made-up"}])
+async def test_a_cookie_alone_changes_nothing(server, headers):
+    """An unsafe request to a consumer needs the XSRF token that only a page of ours can read."""
+    browser = Browser(server)
+    assert await asyncio.to_thread(browser.post, "nbchannels/http/x", headers) == 403
+    assert await asyncio.to_thread(browser.post, "nbchannels/http/x", browser.xsrf) == 503
 
 
 async def test_the_own_origin_is_let_in(server):

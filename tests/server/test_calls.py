@@ -166,3 +166,46 @@ async def test_who_may_not_write_still_joins_with_its_own_channel():
     for method in ("group_add", "group_discard"):
         _, answer = await ask(method, rig, connected, group="index", channel="specific.a!b")
         assert answer["op"] == "result"
+
+
+async def test_a_diagnosis_is_kept_with_its_client():
+    rig = Rig()
+    said = {"kind": "no-handler", "sentence": "add def tick", "subject": "Index", "count": 3}
+    assert (await ask("report", rig, **said))[1]["value"] is None
+    value = (await ask("diagnoses", rig))[1]["value"]
+    (kept,) = value["diagnoses"]
+    assert (kept["kind"], kept["client"], kept["where"], kept["count"]) == (
+        "no-handler", "user:ada", "page", 3,
+    )  # fmt: skip
+    assert value["count"] == 1
+    assert (await ask("report", rig, kind="a"))[1]["error"]["code"] == "bad_request"
+
+
+async def test_diagnoses_need_a_right_and_fit_into_an_answer():
+    rig = Rig()
+    connected = await rig.connect()
+    for n in range(90):
+        said = {"kind": "long", "sentence": "\n" * 1000, "subject": str(n), "detail": "d" * 2000}
+        await ask("report", rig, connected, **said)
+    value = (await ask("diagnoses", rig))[1]["value"]
+    assert value["count"] == 90
+    assert [d["subject"] for d in value["diagnoses"][:2]] == ["89", "88"]
+    assert 5 < len(value["diagnoses"]) < 20
+    rig.policy.denied = {("read", "")}
+    assert (await ask("diagnoses", rig))[1]["error"]["code"] == "forbidden"
+
+
+async def test_all_consumers_that_the_caller_may_read():
+    rig = Rig()
+    connected = await rig.connect()
+    for number, channel in enumerate(("work", "secret"), 1):
+        consumer = {"number": number, "binding": {"channel": channel, "steps": []}}
+        _, answer = await ask("consume", rig, connected, **consumer, function="job", on="thread")
+        assert answer["op"] == "result"
+    rig.policy.denied = {("read", "secret")}
+    value = (await ask("consumers", rig, connected))[1]["value"]
+    (consumer,) = value["consumers"]
+    assert (consumer["channel"], consumer["function"], consumer["where"]) == (
+        "work", "job", "page",
+    )  # fmt: skip
+    assert value["count"] == 1

@@ -97,6 +97,9 @@ class TestConfigured:
             max_connections=4,
             window=8,
             heartbeat=1.5,
+            max_upload=9,
+            http_timeout=2.5,
+            handshake_timeout=0.5,
             counts_as_activity=True,
             public_url="http://elsewhere:1/",
         )
@@ -109,6 +112,8 @@ class TestConfigured:
             await layer.group_send("a", {"n": n})
         assert (await layer.group_statistics("a"))["messages"] == 3
         assert (host.limits.connections, host.limits.window, host.hub.heartbeat) == (4, 8, 1.5)
+        limits = host.limits
+        assert (limits.upload, limits.http_timeout, limits.handshake_timeout) == (9, 2.5, 0.5)
         await extension._start_jupyter_server_extension(jp_serverapp)
         assert os.environ[URL_VARIABLE] == "http://elsewhere:1/"
 

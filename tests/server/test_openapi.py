@@ -11,6 +11,7 @@ from nbchannels.server.openapi import OPERATIONS, document
 from nbchannels.server.rest import MissingHandler
 from nbchannels.server.routes import ROUTES
 from tests.server.conftest import Call
+from tests.server.test_inspection import bury
 
 DOCUMENT = document("/a%40b/", "0.1.0", Limits())
 
@@ -78,13 +79,15 @@ async def test_answers_are_as_documented(call: Call, host: Host, path: str, verb
     host.layer.submit("group", "index", encode({"value": float("nan"), "data": b"x" * 1000}))
     await host.layer.send("index", {"value": 1})
     await host.layer.new_channel()
+    await bury(host)
     bodies: list[Any] = [None]
     if OPERATIONS[path, verb].takes:
         bodies = [{"value": 1}, [{"value": 1}, {}]]
     for body in bodies:
         if body is not None:
             check(body, "Body")
-        answer = await call(verb, path.replace("{name}", "index"), body)
+        name = "1" if "dead" in path else "index"
+        answer = await call(verb, path.replace("{name}", name), body)
         assert answer.status == 200
         check(answer.value, OPERATIONS[path, verb].answer)
 
@@ -94,6 +97,10 @@ async def test_answers_are_as_documented(call: Call, host: Host, path: str, verb
     [
         ("GET", "api/groups/no", None, 404),
         ("GET", "api/groups/no/messages", None, 404),
+        ("GET", "api/dead-letters?limit=none", None, 400),
+        ("GET", "api/dead-letters/one", None, 400),
+        ("DELETE", "api/dead-letters/7", None, 404),
+        ("POST", "api/dead-letters/7/resend", None, 404),
         ("GET", "api/groups/index/messages?limit=0", None, 400),
         ("POST", "api/groups/index", [], 400),
         ("POST", "api/groups/a!b", {}, 400),

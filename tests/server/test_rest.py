@@ -479,11 +479,15 @@ class TestChannels:
     async def test_list_and_one(self, call: Call, host: Host):
         name = await host.layer.new_channel()
         await host.layer.send("work", {})
+        frozen = host.layer._clock()
+        host.layer._clock = lambda: frozen
+        depth = host.layer.channel_statistics
         listed = (await call("GET", "api/channels")).value["channels"]
         assert listed == [
-            {"name": "work", "process_local": False, "capacity": 10_000},
-            {"name": name, "process_local": True, "capacity": 100},
+            {"name": "work", "process_local": False} | await depth("work"),
+            {"name": name, "process_local": True} | await depth(name),
         ]
+        assert [(c["waiting"], c["capacity"]) for c in listed] == [(1, 10_000), (0, 100)]
         assert (await call("GET", "api/channels/work")).value == listed[0]
         answer = await call("GET", "api/channels/wrok")
         assert answer.status == 404

@@ -12,9 +12,15 @@ from tornado.web import RequestHandler
 from nbchannels.server.host import Host
 from nbchannels.server.routes import ROUTES, Route, handlers
 from tests.server.conftest import Call
+from tests.server.test_inspection import bury
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SOCKETS = ("ws", "kernel")
+#: What has nothing to answer here: no such address, no application, no consumer.
+EMPTY = {"api/manifest.json": 404, "app": 404, "app/manifest.json": 404} | {
+    "http": 503,
+    "http/manifest.json": 503,
+}
 
 
 def answered(route: Route) -> list[str]:
@@ -23,7 +29,8 @@ def answered(route: Route) -> list[str]:
 
 
 def address(route: Route) -> str:
-    return route.path.replace("{name}", "index").replace("{path}", "manifest.json")
+    name = "1" if "dead-letters" in route.path else "index"
+    return route.path.replace("{name}", name).replace("{path}", "manifest.json")
 
 
 HTTP = [
@@ -36,9 +43,13 @@ HTTP = [
 
 def test_the_table_is_complete():
     """A new route is a new number here, and so a look at this file."""
-    assert len(ROUTES) == 14
-    assert len(HTTP) == 21
+    assert len(ROUTES) == 23
+    assert len(HTTP) == 51
     assert sorted(route.path for route in ROUTES if "api" not in route.path) == [
+        "app",
+        "app/{path}",
+        "http",
+        "http/{path}",
         "kernel",
         "static/{path}",
         "ws",
@@ -84,11 +95,12 @@ async def test_it_refuses_without_credentials(
 async def test_it_answers_with_credentials(call: Call, host: Host, path: str, verb: str):
     await host.layer.group_send("index", {"value": 1})
     await host.layer.send("index", {"value": 1})
+    await bury(host)
     answer = await call(verb, path, {"value": 1} if verb == "POST" else None)
-    assert answer.status == (404 if path == "api/manifest.json" else 200)
+    assert answer.status == EMPTY.get(path, 200)
 
 
-@pytest.mark.parametrize("path", SOCKETS)
+@pytest.mark.parametrize("path", [*SOCKETS, "http/chat"])
 async def test_an_upgrade_without_credentials_gets_no_socket(call: Call, host: Host, path: str):
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "http://evil.example"}
     answer = await call(
@@ -124,6 +136,8 @@ class TestStrictServer:
         assert (await call("GET", "api/status", login=False)).status == 403
         assert (await call("POST", "api/groups/a", {}, login=False)).status == 403
         assert (await call("GET", "static/manifest.json", login=False)).status == 403
+        assert (await call("GET", "http/x", login=False)).status == 403
+        assert (await call("GET", "http/x")).status == 503
 
 
 @pytest.mark.parametrize("path", ["ws", "kernel"])
