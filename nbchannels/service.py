@@ -117,9 +117,9 @@ class Service:
         self.application: ASGIApplication | None = (
             consumer.as_asgi() if is_application(consumer) else None
         )
-        if self.application is not None and on is not None:
+        if self.application is not None and on == "main":
             raise ImproperlyConfigured(
-                f"on={on!r} is for functions; {consumer!r} is a class of handlers, which runs "
+                f"on='main' is for functions; {consumer!r} is a class of handlers, which runs "
                 "beside the cells"
             )
         self._instances: dict[str, Instance] = {}

@@ -12,9 +12,12 @@ from tornado.ioloop import PeriodicCallback
 from traitlets import Any as Anything
 from traitlets import Bool, CFloat, CInt, Dict, TraitError, Unicode, validate
 
+from nbchannels.consuming import consume, services_of
 from nbchannels.exceptions import InvalidChannelLayerError
+from nbchannels.layers.configuration import VARIABLE, from_environment
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.routes import Router
 from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.host import Host, Limits
 from nbchannels.server.policy import Policy
@@ -127,6 +130,12 @@ class NbChannels(ExtensionApp):
         this machine. Empty: http://127.0.0.1:<port><base_url>. Over a Unix socket nothing is told
         to kernels unless this is set.""",
     ).tag(config=True)
+    routing = Anything(
+        None,
+        help="""Consumers that this server runs itself, as Channels 1.x' ROUTING: a list of
+        route(...) and include(...), a dict of consumers by channel, or the dotted path of one.
+        Coroutine functions run on a loop of their own, others on a thread, one at a time.""",
+    ).tag(config=True)
     asgi_application = Anything(
         "",
         help="""The ASGI application at <base_url>nbchannels/app/, behind Jupyter's login:
@@ -169,6 +178,7 @@ class NbChannels(ExtensionApp):
         return proposal["value"]
 
     host: Host | None = None
+    _taken: str | None = None
     _timers: tuple[PeriodicCallback, ...] = ()
 
     def _find_my_config(self, cfg: Any) -> Any:
@@ -215,6 +225,7 @@ class NbChannels(ExtensionApp):
                 pass_credentials=self.asgi_pass_credentials,
                 limit=self.max_connections,
             )
+        self._serve_routing(self.host.layer)
         self.host.when_kernel_gone(self.host.hub.revoke_kernel)
         self.host.when_kernel_restarted(self.host.hub.forget_process)
         self.settings["nbchannels"] = self.host
@@ -256,6 +267,9 @@ class NbChannels(ExtensionApp):
             return
         if host.url is not None and os.environ.get(URL_VARIABLE) == host.url:
             del os.environ[URL_VARIABLE]
+        if self._taken is not None:
+            os.environ.setdefault(VARIABLE, self._taken)
+        await services_of(host.layer).remove()
         await host.close()
         if channel_layers.backends.get(DEFAULT_CHANNEL_LAYER) is host.layer:
             channel_layers.configure({})
@@ -270,8 +284,12 @@ class NbChannels(ExtensionApp):
     # What they need.
 
     def _hosted_layer(self) -> InMemoryChannelLayer:
+        # What stands in the environment is for this server; its kernels' default layer is this one.
+        environment = None if self.trait_has_value("channel_layers") else from_environment()
+        self._taken = os.environ.pop(VARIABLE, None)
+        configured = self.channel_layers if environment is None else environment
         configs: dict[str, dict[str, Any]] = {
-            alias: dict(config) for alias, config in self.channel_layers.items()
+            alias: dict(config) for alias, config in configured.items()
         }
         configs.setdefault(DEFAULT_CHANNEL_LAYER, {"BACKEND": MEMORY})
         for config in configs.values():
@@ -286,6 +304,12 @@ class NbChannels(ExtensionApp):
             )
         channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
         return layer
+
+    def _serve_routing(self, layer: InMemoryChannelLayer) -> None:
+        """Put the configured routes in service, beside the loop of this server."""
+        routing = self.routing if self.routing is not None else layer.routing
+        if routing is not None:
+            consume(Router(routing).routing, on="thread", channel_layer=layer)
 
     def _memory_options(self) -> dict[str, Any]:
         return {

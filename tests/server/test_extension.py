@@ -16,6 +16,7 @@ import pytest
 from jupyter_client.blocking import BlockingKernelClient
 
 import nbchannels
+from nbchannels.channel import Channel
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.manager import channel_layers
 from nbchannels.server.extension import URL_VARIABLE, NbChannels, reachable_url
@@ -159,6 +160,43 @@ def test_a_wrong_number_is_told_and_the_server_goes_on_without_us(
     assert "NbChannels.history is 0; it must be a number above 0" in said
     assert "not loaded: the configuration of NbChannels has an error" in said
     assert "nbchannels" not in app.web_app.settings
+
+
+async def answer(message):
+    await message.reply_channel.asend({"y": message["x"] + 1})
+
+
+class TestRouting:
+    """Consumers of the server itself, from its configuration."""
+
+    @pytest.fixture
+    def jp_server_config(self) -> dict[str, Any]:
+        return {
+            "ServerApp": {"jpserver_extensions": {"nbchannels": True}},
+            "NbChannels": {"routing": {"increment": f"{__name__}.answer"}},
+        }
+
+    async def test_they_serve_beside_the_loop(self, host: Host):
+        answer = await Channel("increment", channel_layer=host.layer).aask({"x": 1})
+        assert answer.content == {"y": 2}
+        assert host.layer.router.channels == {"increment"}
+        assert host.router.describe()[0]["where"] == "server"
+
+
+class TestLayersOfTheEnvironment:
+    """They are this server's; its kernels do not inherit them."""
+
+    @pytest.fixture(autouse=True)
+    def _variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        backend = "nbchannels.layers.memory.InMemoryChannelLayer"
+        layers = {"default": {"BACKEND": backend, "CONFIG": {"capacity": 7}}}
+        monkeypatch.setenv("NBCHANNELS_CHANNEL_LAYERS", json.dumps(layers))
+
+    async def test_they_count_where_nothing_is_configured(self, host: Host, extension: NbChannels):
+        assert host.layer.capacity == 7
+        assert "NBCHANNELS_CHANNEL_LAYERS" not in os.environ
+        await extension.stop_extension()
+        assert "NBCHANNELS_CHANNEL_LAYERS" in os.environ
 
 
 async def test_an_extension_that_could_not_be_loaded_does_nothing_more():
