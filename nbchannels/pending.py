@@ -22,6 +22,7 @@ __all__ = [
     "PendingReceipt",
     "expect",
     "note_unseen",
+    "sent_to_nobody",
     "take_unseen",
     "tell",
     "tell_later",
@@ -315,6 +316,11 @@ _told: set[tuple[Kind, str]] = set()
 def expect(kind: Kind, name: str) -> None:
     """Somebody is about to listen, a view that was just made: that nobody does yet is no news."""
     _told.add((kind, name))
+
+
+def sent_to_nobody(kind: Kind) -> list[str]:
+    """The names whose hint was said, and nobody was there since as far as is known."""
+    return [name for known, name in list(_told) if known == kind]
 
 
 def tell(receipt: Receipt, stacklevel: int = 3) -> Receipt:

@@ -57,9 +57,9 @@ class Connection:
             the first sender, later on a thread of its own.
         version: of nbchannels.
         handle: gets the session's events that concern groups and channels, on the bridge's thread;
-            and ``begun`` (another session), ``lost`` (a connection ended), ``refused`` (for good:
-            ``detail`` says why) and ``complaint`` (``detail``: an error of the server that answers
-            no question).
+            and ``begun`` (another session), ``opened`` and ``lost`` (a connection begins, ends),
+            ``refused`` (for good: ``detail`` says why) and ``complaint`` (``detail``: an error of
+            the server that answers no question).
 
     Attributes:
         status: for people; see ``detail`` for the sentence.
@@ -165,6 +165,21 @@ class Connection:
         """`call`, with the ENTRY records that came before the answer."""
         await self.astart()
         return await asyncio.wrap_future(bridge.start(self._ask(method, arguments)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server hears us now."""
+        return self.status == "open"
+
+    async def tell(self, method: str, arguments: dict[str, Any]) -> None:
+        """`call`, on the bridge's thread and on an open connection only: it makes none.
+
+        Raises:
+            LayerUnavailable: it is not open, or was lost.
+        """
+        if not self.is_open:
+            raise LayerUnavailable(self.detail)
+        await self._ask(method, arguments)
 
     async def _ask(self, method: str, arguments: dict[str, Any]) -> Answer:
         """On the bridge's thread."""
@@ -340,6 +355,7 @@ class Connection:
                     self.status, self.detail = "open", f"connected to {self.found.url}"
                     diagnoses.note(self.detail)
                     self._opened.set()
+                    self._handle(Event("opened"))
                 case "result" | "error" | "entry":
                     error = self._questions.take(event)
                     if error is not None:

@@ -18,7 +18,9 @@ from nbchannels.exceptions import (
 )
 from nbchannels.kernel.connection import Connection
 from nbchannels.kernel.cursors import RemoteCursor, Stream
+from nbchannels.kernel.diagnoses import install, pass_on_to
 from nbchannels.kernel.discovery import find_server
+from nbchannels.kernel.reporter import reporter
 from nbchannels.kernel.work import Work
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Anchor, Missing, Page, Start
@@ -57,6 +59,9 @@ class KernelChannelLayer(BaseChannelLayer):
         self._streams: dict[str, Stream] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._work = Work(self, self.connection)
+        reporter.add(self.connection)
+        pass_on_to(reporter.report)
+        install()
 
     def forked(self) -> None:
         """After a fork, in the child: the connection stayed with the parent."""
@@ -317,6 +322,8 @@ class KernelChannelLayer(BaseChannelLayer):
                     self._work.deliver(event.record)
             case "begun":
                 self._work.resume()
+            case "opened":
+                reporter.flush()
             case "complaint":
                 note_unseen(f"the server refused something: {event.detail}")
             case "refused":

@@ -8,6 +8,7 @@ from nbchannels.bridge import bridge
 from nbchannels.kernel import diagnoses
 from nbchannels.kernel.discovery import connect_to
 from nbchannels.kernel.layer import KernelChannelLayer
+from nbchannels.kernel.reports import count, here
 from nbchannels.layers.manager import channel_layers, get_channel_layer
 from nbchannels.names import RESERVED_PREFIX
 
@@ -58,27 +59,32 @@ def report() -> str:
         return "\n".join(_connection(layer, "○"))
     lines = list(_connection(layer, "●"))
     lines.append(
-        f"{_count(statistics['groups'], 'group')}, {_count(statistics['channels'], 'channel')}; "
-        f"{_count(statistics['group_sent'] + statistics['sent'], 'message')} sent, "
+        f"{count(statistics['groups'], 'group')}, {count(statistics['channels'], 'channel')}; "
+        f"{count(statistics['group_sent'] + statistics['sent'], 'message')} sent, "
         f"{statistics['dropped']} dropped, {statistics['expired']} expired; "
         f"history {statistics['history_bytes'] / 2**20:.1f} MiB"
     )
     lines += _groups(layer, 10)
+    consumers = here(layer)
+    if consumers:
+        lines += ["consumers of this kernel:", *consumers]
+    if statistics.get("dead"):
+        lines.append(f"! {count(statistics['dead'], 'dead letter')}: %channels dead")
     return "\n".join(lines)
 
 
-def top(count: int = 30) -> str:
+def top(most: int = 30) -> str:
     """The groups, newest first."""
     layer = get_channel_layer()
-    return "\n".join(_groups(layer, count)) or "no groups yet"
+    return "\n".join(_groups(layer, most)) or "no groups yet"
 
 
-def log(count: int = 50) -> str:
+def log(most: int = 50) -> str:
     """The newest entries of the log, oldest first."""
     return (
         "\n".join(
             f"{time.strftime('%H:%M:%S', time.localtime(moment))} {sentence}"
-            for moment, sentence in diagnoses.entries(count)
+            for moment, sentence in diagnoses.entries(most)
         )
         or "nothing happened yet"
     )
@@ -90,9 +96,9 @@ def _connection(layer: Any, mark: str) -> Iterator[str]:
         return
     connection = layer.connection
     session = connection.session
-    waiting = _count(session.publisher.unacknowledged, "message")
+    waiting = count(session.publisher.unacknowledged, "message")
     yield (
-        f"{mark} {connection.detail}; reconnected {_count(connection.reconnects, 'time')}, "
+        f"{mark} {connection.detail}; reconnected {count(connection.reconnects, 'time')}, "
         f"{waiting} not acknowledged yet"
     )
     welcome = session.welcome
@@ -103,17 +109,13 @@ def _connection(layer: Any, mark: str) -> Iterator[str]:
         )
 
 
-def _groups(layer: Any, count: int) -> list[str]:
+def _groups(layer: Any, most: int) -> list[str]:
     names = bridge.run(layer.names(), PATIENCE)["groups"]
     lines = []
-    for name in [name for name in names if not name.startswith(RESERVED_PREFIX)][:count]:
+    for name in [name for name in names if not name.startswith(RESERVED_PREFIX)][:most]:
         facts = bridge.run(layer.group_statistics(name), PATIENCE)
         lines.append(
-            f"  {name:<24} {_count(facts['subscribers'], 'subscriber'):>14} "
-            f"{_count(facts['members'], 'member'):>10} {_count(facts['messages'], 'message'):>16}"
+            f"  {name:<24} {count(facts['subscribers'], 'subscriber'):>14} "
+            f"{count(facts['members'], 'member'):>10} {count(facts['messages'], 'message'):>16}"
         )
     return lines
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

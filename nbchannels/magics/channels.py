@@ -1,27 +1,29 @@
 """``%channels``, ``%send``, ``%group_send``, ``%watch``: arguments in, library calls out."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
-from traitlets import TraitError
 
 from nbchannels.channel import Channel, Group
-from nbchannels.exceptions import ChannelsError
-from nbchannels.kernel import status
+from nbchannels.kernel import doctor, reports, status
+from nbchannels.magics.telling import told
 from nbchannels.receipt import Receipt
 from nbchannels.widgets.plot import LivePlot
 
 __all__ = ["ChannelsMagics"]
 
-T = TypeVar("T")
-
 _CHANNELS = """%channels                     the connection, and what goes on
+%channels doctor              what is wrong, and what to do
 %channels log                 what happened
 %channels top                 the groups with their numbers
+%channels consumers           who serves which channels
+%channels stop CHANNEL        end a consumer of this kernel
+%channels dead [CHANNEL | N]  messages that nobody worked on
+%channels resend N            send one of them again
+%channels discard N           forget one of them
 %channels connect URL [TOKEN] another server"""
 _VIEWS = {"plot": LivePlot}
 
@@ -37,21 +39,39 @@ class ChannelsMagics(Magics):
         ::
 
             %channels                     the connection, and what goes on
+            %channels doctor              what is wrong, and what to do
             %channels log                 what happened
             %channels top                 the groups with their numbers
+            %channels consumers           who serves which channels
+            %channels stop CHANNEL        end a consumer of this kernel
+            %channels dead [CHANNEL | N]  messages that nobody worked on
+            %channels resend N            send one of them again
+            %channels discard N           forget one of them
             %channels connect URL [TOKEN] another server
         """
         match line.split():
             case []:
-                text = _told(status.report)
+                text = told(status.report)
             case ["log"]:
                 text = status.log()
             case ["top"]:
-                text = _told(status.top)
+                text = told(status.top)
+            case ["doctor"]:
+                text = told(doctor.report)
+            case ["consumers"]:
+                text = told(reports.consumers)
+            case ["stop", channel]:
+                text = told(reports.stop, channel)
+            case ["dead", *which] if len(which) < 2:
+                text = told(reports.dead, *which)
+            case ["resend", number]:
+                text = told(reports.resend, number)
+            case ["discard", number]:
+                text = told(reports.discard, number)
             case ["connect", url]:
-                text = _told(status.connect, url)
+                text = told(status.connect, url)
             case ["connect", url, token]:
-                text = _told(status.connect, url, token)
+                text = told(status.connect, url, token)
             case _:
                 raise UsageError(f"%channels {line!r} is not known; there are\n{_CHANNELS}")
         print(text)
@@ -65,7 +85,7 @@ class ChannelsMagics(Magics):
             %send work {"job": 1}
         """
         name, content = self._name_and_content(line, '%send work {"job": 1}')
-        return _told(lambda: Channel(name).send(content))
+        return told(lambda: Channel(name).send(content))
 
     @line_magic
     def group_send(self, line: str) -> Receipt:
@@ -76,7 +96,7 @@ class ChannelsMagics(Magics):
             %group_send index {"y": 1.5}
         """
         name, content = self._name_and_content(line, '%group_send index {"y": 1.5}')
-        return _told(lambda: Group(name).send(content))
+        return told(lambda: Group(name).send(content))
 
     @magic_arguments()
     @argument("group", help="the name of the group")
@@ -104,7 +124,7 @@ class ChannelsMagics(Magics):
         window = (options.window or "").strip("'\"") or None
         if window and window.isdigit():
             window = int(window)
-        display(_told(lambda: view(options.group, window=window)))
+        display(told(lambda: view(options.group, window=window)))
 
     def _name_and_content(self, line: str, example: str) -> tuple[str, Any]:
         """The name, and the value of the expression behind it."""
@@ -113,11 +133,3 @@ class ChannelsMagics(Magics):
                 assert self.shell is not None
                 return name, self.shell.ev(expression)
         raise UsageError(f"a name and a message, please: {example}")
-
-
-def _told(call: Callable[..., T], *arguments: Any) -> T:
-    """Call, with an error of ours as a sentence instead of a traceback."""
-    try:
-        return call(*arguments)
-    except (ChannelsError, TimeoutError, TraitError) as error:
-        raise UsageError(f"{type(error).__name__}: {error}") from error

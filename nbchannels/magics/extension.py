@@ -7,11 +7,13 @@ import sys
 from typing import Any
 
 from nbchannels.exceptions import ChannelsError
+from nbchannels.kernel import notebook
+from nbchannels.kernel.diagnoses import install
 from nbchannels.kernel.discovery import kernel_identity
 from nbchannels.kernel.status import connect
 from nbchannels.magics.channels import ChannelsMagics
 from nbchannels.magics.completion import NameCompletion
-from nbchannels.pending import take_unseen
+from nbchannels.magics.consuming import ConsumeMagics
 
 __all__ = ["load", "unload"]
 
@@ -26,22 +28,30 @@ class _Extension:
         self.completion = NameCompletion()
 
     def begin(self) -> None:
-        self.shell.register_magics(ChannelsMagics)
+        notebook.begin()
+        install()
+        self.shell.register_magics(ChannelsMagics, ConsumeMagics)
+        self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.tell_failures)
         self.shell.Completer.custom_matchers.append(self.completion)
 
     def end(self) -> None:
+        self.shell.events.unregister("pre_run_cell", self.before_cell)
         self.shell.events.unregister("post_run_cell", self.tell_failures)
         self.shell.Completer.custom_matchers.remove(self.completion)
-        magics = self.shell.magics_manager.magics["line"]
-        for name, magic in list(magics.items()):
-            if isinstance(getattr(magic, "__self__", None), ChannelsMagics):
-                del magics[name]
+        for magics in self.shell.magics_manager.magics.values():
+            for name, magic in list(magics.items()):
+                if isinstance(getattr(magic, "__self__", None), (ChannelsMagics, ConsumeMagics)):
+                    del magics[name]
 
-    def tell_failures(self, _result: Any = None) -> None:
-        """Sends that failed and that nobody looked at, under the cell that has just ended."""
-        for sentence in take_unseen():
-            print(f"nbchannels: {sentence}", file=sys.stderr)
+    # Of its own, so that `end` takes away nothing that the kernel's layer has registered.
+
+    def before_cell(self, info: Any = None) -> None:
+        notebook.before_cell(info)
+
+    def tell_failures(self, result: Any = None) -> None:
+        """What went wrong and nobody looked at, under the cell that has just ended."""
+        notebook.tell(result)
 
 
 def load(shell: Any) -> None:

@@ -285,7 +285,8 @@ class NbChannels(ExtensionApp):
 
     def _hosted_layer(self) -> InMemoryChannelLayer:
         # What stands in the environment is for this server; its kernels' default layer is this one.
-        environment = None if self.trait_has_value("channel_layers") else from_environment()
+        unsaid = self.channel_layers == self.trait_defaults("channel_layers")
+        environment = from_environment() if unsaid else None
         self._taken = os.environ.pop(VARIABLE, None)
         configured = self.channel_layers if environment is None else environment
         configs: dict[str, dict[str, Any]] = {

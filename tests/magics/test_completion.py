@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::nbchannels.pending.NobodyListen
         ("%send work {", None),
         ("Group(name", None),
         ("x = 'in", None),
-        ("%channels lo", None),
+        ("%channels lo", ("words", "lo")),
     ],
 )
 def test_places(line, place):
