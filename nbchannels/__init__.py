@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from nbchannels.exceptions import ConsumerFailed as ConsumerFailed
     from nbchannels.exceptions import DeliveryUnknown as DeliveryUnknown
     from nbchannels.exceptions import EncodingError as EncodingError
+    from nbchannels.exceptions import ImproperlyConfigured as ImproperlyConfigured
     from nbchannels.exceptions import InvalidChannelLayerError as InvalidChannelLayerError
     from nbchannels.exceptions import InvalidMessage as InvalidMessage
     from nbchannels.exceptions import InvalidName as InvalidName
     from nbchannels.exceptions import LayerUnavailable as LayerUnavailable
     from nbchannels.exceptions import MessageTooLarge as MessageTooLarge
     from nbchannels.exceptions import NoConsumer as NoConsumer
+    from nbchannels.exceptions import NotFound as NotFound
     from nbchannels.exceptions import PermissionDenied as PermissionDenied
     from nbchannels.exceptions import SendTimeout as SendTimeout
     from nbchannels.exceptions import ServerNotFound as ServerNotFound
@@ -59,12 +61,14 @@ _EXPORTS = {
         "ConsumerFailed",
         "DeliveryUnknown",
         "EncodingError",
+        "ImproperlyConfigured",
         "InvalidChannelLayerError",
         "InvalidMessage",
         "InvalidName",
         "LayerUnavailable",
         "MessageTooLarge",
         "NoConsumer",
+        "NotFound",
         "PermissionDenied",
         "SendTimeout",
         "ServerNotFound",

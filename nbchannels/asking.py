@@ -1,11 +1,11 @@
 """Questions: a message with a reply channel, and the wait for the answer.
 
-Reply channels are kept and used again: a question costs two messages, no more. One whose answer
-did not come is closed, so that a late answer meets no other question.
+A process has one channel for answers, and each question a name of its own behind it: a question
+costs two messages, no more, and what is answered twice, or late, meets no other question.
 """
 
 import asyncio
-import contextlib
+import secrets
 import threading
 import time
 import weakref
@@ -26,8 +26,6 @@ from nbchannels.typing import MessageDict
 
 __all__ = ["aask", "require_answerable"]
 
-#: Reply channels that one layer keeps for further questions.
-KEPT = 16
 #: Seconds for which a channel that has answered is not looked at before the next question.
 RECENT = 5.0
 #: Channels of which that is known.
@@ -35,7 +33,7 @@ MOST_KNOWN = 1_000
 
 
 class _ReplyChannels:
-    """The free reply channels of this process, and which channels have answered, by layer."""
+    """The reply channels of this process, and which channels have answered, by layer."""
 
     def __init__(self) -> None:
         self.forked()
@@ -43,8 +41,8 @@ class _ReplyChannels:
 
     def forked(self) -> None:
         """They belong to the parent, whose lock may be taken."""
-        self._free: weakref.WeakKeyDictionary[BaseChannelLayer, list[str]]
-        self._free = weakref.WeakKeyDictionary()
+        self._own: weakref.WeakKeyDictionary[BaseChannelLayer, str]
+        self._own = weakref.WeakKeyDictionary()
         self._answered: weakref.WeakKeyDictionary[BaseChannelLayer, dict[str, float]]
         self._answered = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -69,26 +67,16 @@ class _ReplyChannels:
         self._answered.get(layer, {}).pop(channel, None)
 
     async def take(self, layer: BaseChannelLayer) -> str:
-        """A channel that no answer is under way to."""
+        """A channel for one answer: received from by its name, it need not be made or closed."""
         with self._lock:
-            free = self._free.get(layer)
-            if free:
-                return free.pop()
-        return await layer.new_channel(ASK_PREFIX)
-
-    def give_back(self, layer: BaseChannelLayer, channel: str, *, reuse: bool) -> None:
-        """Keep it for the next question, or close it."""
-        with self._lock:
-            free = self._free.setdefault(layer, [])
-            if reuse and len(free) < KEPT:
-                free.append(channel)
-                return
-        bridge.start(_close(layer, channel))
-
-
-async def _close(layer: BaseChannelLayer, channel: str) -> None:
-    with contextlib.suppress(ChannelsError, OSError):  # it is gone with its connection
-        await layer.close_channel(channel)
+            own = self._own.get(layer)
+        if own is None:
+            made = await layer.new_channel(ASK_PREFIX)
+            with self._lock:  # somebody may have been faster
+                own = self._own.setdefault(layer, made)
+            if own != made:
+                await layer.close_channel(made)
+        return f"{own}.{secrets.token_hex(8)}"  # who answers one question can guess no other
 
 
 _channels = _ReplyChannels()
@@ -106,7 +94,8 @@ async def aask(
         seconds: to wait; ``None`` waits for ever.
 
     Raises:
-        NoConsumer: nobody serves the channel; the question is not left behind.
+        NoConsumer: nobody serves the channel. The question is not left behind, unless the channel
+            was served a moment ago.
         ConsumerFailed: the consumer raised.
         TimeoutError: no answer came in time; the question may still be worked on.
         Whatever `BaseChannelLayer.send` raises.
@@ -120,14 +109,14 @@ async def aask(
     if not _channels.answers(layer, channel):
         await _require_consumer(layer, channel)
     reply = await _channels.take(layer)
-    answered = False
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as patience:
             answer = await _exchange(layer, channel, {**content, "reply_channel": reply}, reply)
-        answered = True
         _channels.answered(layer, channel)
     except TimeoutError:
         _channels.silent(layer, channel)
+        if not patience.expired():  # the question could not be sent
+            raise
         await _require_consumer(layer, channel)
         raise TimeoutError(
             f"no answer from channel {channel!r} within {seconds:g} s; its consumer may still be "
@@ -135,8 +124,6 @@ async def aask(
         ) from None
     except ChannelClosed:
         raise ChannelsError(f"the reply channel of a question to {channel!r} was closed") from None
-    finally:
-        _channels.give_back(layer, reply, reuse=answered)
     if answer.get("type") == FAILED:
         raise ConsumerFailed(
             f"{answer.get('consumer')}, which serves channel {channel!r}, failed: "
@@ -152,15 +139,21 @@ async def _exchange(
     receiving = asyncio.ensure_future(layer.receive(reply))
     try:
         await asyncio.sleep(0)
-        await layer.send(channel, question)
+        receipt = await layer.send(channel, question)
+        if receipt.members == 0:  # it was served a moment ago
+            _channels.silent(layer, channel)
+            await _require_consumer(layer, channel)
         return await receiving
     finally:
         receiving.cancel()
+        await asyncio.wait({receiving})
+        if not receiving.cancelled():
+            receiving.exception()  # somebody has looked at it
 
 
 async def _require_consumer(layer: BaseChannelLayer, channel: str) -> None:
     statistics = await layer.channel_statistics(channel)
-    if statistics.get("receivers") == 0:
+    if statistics.get("receivers") == 0 and not statistics.get("recent"):
         raise NoConsumer(
             f"nobody serves channel {channel!r}: run @nb.consume({channel!r}, reply=True) in a "
             "notebook or script, then ask again"

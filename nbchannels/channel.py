@@ -184,7 +184,7 @@ class Channel(_Target):
         return bridge.run(self.aask(content, timeout))
 
     async def aask(self, content: MessageDict, timeout: float | None = 5.0) -> Message:  # noqa: ASYNC109 - as its twin
-        """The async twin of `ask`; cancelling it closes the reply channel."""
+        """The async twin of `ask`; cancelling it stops the waiting, not the consumer."""
         return await aask(self.channel_layer, self.name, content, timeout)
 
     async def areceive(self, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - as its twin

@@ -1,6 +1,5 @@
 """``@consume``: put a consumer in service, in a notebook, a script or the server."""
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -10,15 +9,14 @@ from nbchannels.inprocess import LocalServing
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, get_channel_layer
 from nbchannels.layers.receiving import ReceivingLayer
+from nbchannels.places import Place
 from nbchannels.routes import Include, Route, Router, RoutingObject
-from nbchannels.service import Place, Service
+from nbchannels.service import Service
 from nbchannels.services import ServiceRouter, Services
 
 __all__ = ["consume", "router_of", "services_of", "unconsume"]
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-_local: "weakref.WeakKeyDictionary[BaseChannelLayer, Services]" = weakref.WeakKeyDictionary()
 
 
 def services_of(layer: BaseChannelLayer) -> Services:
@@ -35,10 +33,9 @@ def services_of(layer: BaseChannelLayer) -> Services:
             f"{type(layer).__name__} (layer {layer.alias!r}) brings no messages to consumers; "
             "run nbchannels.worker.Worker on it, or receive in a loop"
         )
-    services = _local.get(layer)
-    if services is None:
-        services = _local[layer] = Services(LocalServing(layer))
-    return services
+    # They belong to the layer and end with it; of two threads that make them, one is faster.
+    made: Services = vars(layer).setdefault("services", Services(LocalServing(layer)))
+    return made
 
 
 def router_of(layer: BaseChannelLayer) -> ServiceRouter:
@@ -106,8 +103,13 @@ def consume(
         "on": on,
     }
     layer = channel_layer
-    entries = channels if isinstance(channels, str) else list(channels)
-    if not isinstance(entries, str) and not all(isinstance(e, (str, bytes)) for e in entries):
+    entries: Any = [channels] if isinstance(channels, (str, bytes)) else list(channels)
+    if not all(isinstance(entry, (str, bytes)) for entry in entries):
+        if filters:
+            raise ImproperlyConfigured(
+                f"filters ({', '.join(filters)}) beside a table of routes; write them into its "
+                "routes: route(channel, consumer, path=…), or behind include(routes, path=…)"
+            )
         made = [Service(route, known, **options) for route, known in _flat(Router(entries).routing)]
         services = services_of(layer if layer is not None else get_channel_layer(alias))
         for service in made:

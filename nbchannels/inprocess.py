@@ -1,6 +1,7 @@
 """Consumers of a layer that lives in this process: the server's own, and those of a script."""
 
 import asyncio
+import threading
 from collections.abc import Hashable
 from typing import Any
 
@@ -9,9 +10,8 @@ from nbchannels.decoding import decode
 from nbchannels.diagnoses import report
 from nbchannels.exceptions import EncodingError
 from nbchannels.layers.bindings import Binding
-from nbchannels.layers.mailbox import Accepts, Letter
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.receiving import ReceivingLayer
-from nbchannels.layers.scouts import Plan
 from nbchannels.message import Message
 from nbchannels.service import Service
 
@@ -43,13 +43,20 @@ class LocalConsumer:
         self.service = service
         self.party = party
         self.is_over = False
+        # News come from any thread.
+        self._lock = threading.Lock()
         self._ready: dict[Any, None] = {}
         self._is_busy = False
         self._task: asyncio.Task[None] | None = None
 
+    def permits(self, channel: str) -> bool:
+        """See `Scout.permits`."""
+        return True
+
     def notify(self, channel: Any) -> None:
         """See `Scout.notify`."""
-        self._ready[channel] = None
+        with self._lock:
+            self._ready[channel] = None
         user_bridge.call(self._begin)
 
     def _begin(self) -> None:
@@ -58,39 +65,60 @@ class LocalConsumer:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            while self._ready and not self.is_over:
-                source = next(iter(self._ready))
-                self._ready.pop(source, None)
-                found = self._take(source)
+            while not self.is_over and not task.cancelling():
+                source = self._next()
+                if source is None:
+                    return
+                found, again = self._take(source)
+                if again:
+                    with self._lock:
+                        self._ready[source] = None
                 if found is not None:
-                    self._ready[source] = None
                     await self._consume(*found)
+                elif again:  # there is more to look at: others have their turn first
+                    await asyncio.sleep(0)
         finally:
             self._is_busy = False
 
-    def _take(self, source: Any) -> tuple[str, Letter] | None:
+    def _next(self) -> Any:
+        """Where to look next. Forgotten before: news that come meanwhile stand there again."""
+        with self._lock:
+            source = next(iter(self._ready), None)
+            if source is not None:
+                del self._ready[source]
+            return source
+
+    def _take(self, source: Any) -> tuple[tuple[str, Letter] | None, bool]:
+        """A message for this consumer, and whether to look there again."""
         if not isinstance(source, str):  # a dialogue
             found: tuple[str, Letter] | None = source.take(self)
-            return found
-        plan = self.layer.plan(source)
-        if self not in plan.scouts:
-            return None
-        accepts = self._accepts(plan) if plan.is_filtered else None
-        letter = self.layer.take(source, None, accepts=accepts)
+            return found, found is not None
+        letter, again = self.layer.take_for(self, source)
         if letter is not None and letter.dialogue is not None:
             letter.dialogue.taken(self)
-        return None if letter is None else (source, letter)
+        return None if letter is None else (source, letter), again
 
-    def _accepts(self, plan: Plan) -> Accepts:
-        def accepts(letter: Letter) -> bool:
-            try:
-                content = decode(*letter.encoded)
-            except EncodingError:
-                return True
-            return self in plan.chosen(content)
+    def too_slow(self, seconds: float) -> None:
+        """See `Scout.too_slow`: this process' own code holds up nobody else's; it is told."""
+        report(
+            "slow-filter",
+            f"the filters of {self.service.name} on channel {self.binding.channel!r} took "
+            f"{seconds:.1f} s for one message; write simpler expressions",
+            subject=f"{self.service.name} on {self.binding.channel}",
+        )
 
-        return accepts
+    def end(self) -> None:
+        """It takes nothing more; what was announced to it is announced to others."""
+        self.is_over = True
+        self.layer.dismiss(self)
+        with self._lock:
+            left, self._ready = list(self._ready), {}
+        for source in left:
+            if not isinstance(source, str):
+                source.announce()
 
     def describe(self) -> dict[str, Any]:
         """As a kernel's consumer is described."""
@@ -121,8 +149,6 @@ class LocalConsumer:
             return
         settlement = await self.service.run(message)
         self.layer.finish(channel, letter, *settlement, consumer=self.service.name)
-        if letter.dialogue is not None:
-            letter.dialogue.settled()
 
 
 class LocalServing:
@@ -142,5 +168,4 @@ class LocalServing:
         """See `Serving.end`."""
         consumer = self._consumers.pop(number, None)
         if consumer is not None:
-            consumer.is_over = True
-            self._layer.dismiss(consumer)
+            consumer.end()

@@ -58,6 +58,9 @@ class Instance:
             await self._application(scope, self._receive, self._send)
         except ConsumeLater:
             self._note("later")
+        except asyncio.CancelledError:
+            self._note("return")  # nobody has worked on it to the end
+            raise
         except (Exception, SystemExit) as error:
             sentence = (
                 f"the application of channel {self._channel!r} failed: "

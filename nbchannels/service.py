@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from nbchannels.consumer import AsyncConsumer
 from nbchannels.diagnoses import report
@@ -23,6 +23,7 @@ from nbchannels.exceptions import ChannelsError, ConsumeLater, ImproperlyConfigu
 from nbchannels.instance import Instance, Settlement, untaken
 from nbchannels.layers.bindings import Binding
 from nbchannels.message import Message
+from nbchannels.places import Place, is_async, main_loop, on_loop, on_own_loop
 from nbchannels.routes import RoutingObject, bindings_of
 from nbchannels.threads import Threads
 from nbchannels.typing import ASGIApplication
@@ -31,7 +32,6 @@ __all__ = [
     "ASK_PREFIX",
     "FAILED",
     "Held",
-    "Place",
     "Service",
     "Settlement",
     "consumer_thread",
@@ -39,8 +39,6 @@ __all__ = [
     "runs_here",
 ]
 
-#: Where a consumer runs: on the thread for consumers, or on the loop of the main thread.
-Place: TypeAlias = Literal["thread", "main"]
 #: Reply channels of `Channel.ask` start so; a failed consumer tells them.
 ASK_PREFIX = "ask"
 #: Channels for which a consumer class has an instance at one time.
@@ -112,7 +110,7 @@ class Service:
         self.reply = reply
         self.capacity = capacity
         self.expiry = expiry
-        self.loop = _main_loop()
+        self.loop = main_loop()
         self.consumer = consumer
         self.application: ASGIApplication | None = (
             consumer.as_asgi() if is_application(consumer) else None
@@ -123,6 +121,7 @@ class Service:
                 "beside the cells"
             )
         self._instances: dict[str, Instance] = {}
+        self._is_over = False
         self.is_async = self.application is not None or is_async(consumer)
         self.place = self._place(on)
         self.count = self.failed = 0
@@ -179,12 +178,17 @@ class Service:
             await self._answer(message, result)
         except ConsumeLater:
             return Settlement("later")
-        except asyncio.CancelledError:
-            return Settlement("return")
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                return Settlement("return")  # this process ends: nobody has worked on it
+            # The consumer itself raised it: given back, it would come again for ever.
+            return await self._failed(message, error)
         except BaseException as error:
             return await self._failed(message, error)
         finally:
             self.held.remove(held)
+            if self._is_over and not self.held:
+                await self._end_instances()
         return Settlement()
 
     async def _work(self, application: ASGIApplication, message: Message) -> Settlement:
@@ -212,7 +216,15 @@ class Service:
         return settlement
 
     async def end(self) -> None:
-        """It is out of service: the instances of its class end. On the loop for user code."""
+        """It is out of service: the instances of its class end, when they have nothing in hand.
+
+        On the loop for user code.
+        """
+        self._is_over = True
+        if not self.held:
+            await self._end_instances()
+
+    async def _end_instances(self) -> None:
         instances, self._instances = self._instances, {}
         for instance in instances.values():
             await instance.stop()
@@ -228,7 +240,7 @@ class Service:
             result = await consumer_thread.run(_on_thread, context, call_it, held)
             if inspect.isawaitable(result):
                 self._tell_unawaited()
-                result = await _in_context(context, result)
+                result = await on_own_loop(context, result)
             return self._checked(result)
 
         async def call() -> Any:
@@ -240,9 +252,16 @@ class Service:
                 result = await result
             return result
 
-        if self.place == "main" and self.loop is not None:
-            return self._checked(await _on_loop(self.loop, context, call()))
-        return self._checked(await _in_context(context, call()))
+        if self.place == "main" and self.loop is not None and not self.loop.is_closed():
+            return self._checked(await on_loop(self.loop, context, call()))
+        if self.place == "main":
+            self.place = "loop"
+            self._report(
+                "loop-ended",
+                f"the event loop that {self.name} was put in service on has ended; from now on it "
+                "runs on the loop for user code",
+            )
+        return self._checked(await on_own_loop(context, call()))
 
     def _checked(self, result: Any) -> Any:
         if inspect.isgenerator(result) or inspect.isasyncgen(result):
@@ -310,13 +329,6 @@ def is_application(consumer: Any) -> TypeGuard[type[AsyncConsumer]]:
     return isinstance(consumer, type) and issubclass(consumer, AsyncConsumer)
 
 
-def is_async(consumer: Any) -> bool:
-    """Whether calling this makes a coroutine."""
-    return inspect.iscoroutinefunction(consumer) or inspect.iscoroutinefunction(
-        getattr(consumer, "__call__", None)  # noqa: B004 - an object with a coroutine method
-    )
-
-
 def running() -> Service | None:
     """The service whose consumer runs in this context; ``None`` outside of consumers."""
     return _running.get()
@@ -330,61 +342,9 @@ def runs_here(service: Service) -> bool:
     return service.place == "thread" and current is not None and current.place == "thread"
 
 
-def _main_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop that runs on the main thread, if this is called there: of a notebook's cell."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 def _on_thread(context: contextvars.Context, call: Callable[[], Any], held: Held) -> Any:
     held.begun = time.monotonic()
     return context.run(call)
-
-
-async def _in_context(context: contextvars.Context, awaitable: Any) -> Any:
-    async def call() -> Any:
-        return await awaitable
-
-    return await asyncio.get_running_loop().create_task(call(), context=context)
-
-
-async def _on_loop(
-    loop: asyncio.AbstractEventLoop, context: contextvars.Context, coroutine: Any
-) -> Any:
-    """Run a coroutine on another loop, and wait here."""
-    here = asyncio.get_running_loop()
-    answer: asyncio.Future[Any] = here.create_future()
-
-    def finish(task: "asyncio.Task[Any]") -> None:
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
-
-        def settle() -> None:
-            if answer.done():
-                return
-            if isinstance(error, asyncio.CancelledError):
-                answer.set_exception(RuntimeError("the consumer was cancelled"))
-            elif error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(task.result())
-
-        here.call_soon_threadsafe(settle)
-
-    def begin() -> None:
-        task = loop.create_task(coroutine, context=context)
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
-        task.add_done_callback(finish)
-
-    loop.call_soon_threadsafe(begin)
-    return await answer
-
-
-_tasks: set["asyncio.Task[Any]"] = set()  # a task that nobody holds can vanish
 
 
 def _traceback(error: BaseException) -> str:

@@ -73,13 +73,13 @@ class Services:
     async def add(self, service: Service) -> None:
         """Put a route in service; whoever served the same binding is replaced.
 
+        The new one is there before the old one ends: no message meets a moment without either.
+
         Raises:
-            ChannelsError: it cannot be; what was there before is gone.
+            ChannelsError: it cannot be; what was there before stays.
         """
         for binding in service.bindings:
-            for number, known, _ in self.items():
-                if known == binding:
-                    await self._remove(number)
+            replaced = [number for number, known, _ in self.items() if known == binding]
             number = next(self._numbers)
             with self._lock:
                 self._services[number] = (binding, service)
@@ -89,6 +89,8 @@ class Services:
                 with self._lock:
                     self._services.pop(number, None)
                 raise
+            for known_number in replaced:
+                await self._remove(known_number)
 
     async def remove(self, channel: str | None = None) -> int:
         """Take the services of a channel (a name or glob as it was given), or all, out of service.
@@ -97,16 +99,25 @@ class Services:
             How many bindings that were.
         """
         gone = [n for n, binding, _ in self.items() if channel in (None, binding.channel)]
+        error: Exception | None = None
         for number in gone:
-            await self._remove(number)
+            try:
+                await self._remove(number)
+            except Exception as failed:  # the others end, too
+                error = error or failed
+        if error is not None:
+            raise error
         return len(gone)
 
     async def _remove(self, number: int) -> None:
         with self._lock:
             _, gone = self._services.pop(number, (None, None))
-        await self._serving.end(number)
-        if gone is not None:
-            user_bridge.start(gone.end())
+            rest = any(service is gone for _, service in self._services.values())
+        try:
+            await self._serving.end(number)
+        finally:
+            if gone is not None and not rest:
+                user_bridge.start(gone.end())
 
 
 class ServiceRouter:

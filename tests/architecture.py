@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
             {"arrays", "encoding", "decoding", "receipt", "protocol", "layers.bindings"}
             | {f"layers.{room}" for room in ("base", "log", "cursor", "mailbox", "leases")}
             | {f"layers.{room}" for room in ("producers", "groups", "feed")}
-            | {f"layers.{room}" for room in ("deadletters", "scouts", "hints")}
+            | {f"layers.{room}" for room in ("deadletters", "scouts", "hints", "mailboxes")}
             | {"diagnoses"}
         ),
     ),
@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {"bridge", "threads"}
             | {f"layers.{room}" for room in ("memory", "registry", "foreign", "manager")}
-            | {"layers.configuration", "layers.serving", "layers.receiving"}
+            | {"layers.configuration", "layers.serving", "layers.receiving", "layers.survey"}
             | {f"layers.redis{part}" for part in ("", "_scripts", "_streams", "_presence")}
         ),
     ),
@@ -49,7 +49,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         | frozenset({"security", "generic", "handler", "worker", "pending", "reading", "tables"})
         | frozenset({"reach", "colours", "unawaited", "lifetime"})  # rooms of consumer
         | frozenset({"paths", "routes", "cookies"})
-        | frozenset({"consuming", "service", "services", "instance", "inprocess", "asking"}),
+        | frozenset({"consuming", "service", "services", "instance", "inprocess", "asking"})
+        | frozenset({"places"}),
     ),
     ("4 hosts", frozenset({"server", "kernel"})),
     ("5 notebook", frozenset({"widgets", "magics", "cli"})),

@@ -163,3 +163,21 @@ def test_the_functions_are_those_of_this_process():
     assert [d.subject for d in heard] == ["a test"]
     assert recent(1)[0].subject == "a test"
     of_this_process.clear()
+
+
+def test_told_again_on_demand_with_the_count(diagnoses):
+    heard = []
+    diagnoses.listen(heard.append)
+    diagnoses.report("no-handler", "add it", subject="Index")
+    diagnoses.report("no-handler", "add it", subject="Index")
+    assert [told.count for told in heard] == [1]
+    diagnoses.tell_again()
+    diagnoses.report("no-handler", "add it", subject="Index")
+    diagnoses.report("no-handler", "add it", subject="Index")
+    assert [told.count for told in heard] == [1, 3]
+    assert [told.count for told in diagnoses.recent()] == [4]
+
+
+def test_log_records_of_diagnoses_are_marked(diagnoses, caplog):
+    diagnoses.report("no-handler", "add it")
+    assert caplog.records[-1].diagnosis == "no-handler"

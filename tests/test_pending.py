@@ -23,6 +23,7 @@ from nbchannels.pending import (
     PendingReceipt,
     expect,
     note_unseen,
+    sent_to_nobody,
     take_unseen,
     tell,
     tell_later,
@@ -324,3 +325,13 @@ def test_hints_of_sends_that_are_not_waited_for_are_told_at_cell_end(future):
     tell_later(failed)
     tell_later(cancelled)
     assert take_unseen() == []
+
+
+def test_who_was_sent_to_while_nobody_listened():
+    with pytest.warns(NobodyListens):
+        tell(hinted("no one listens"))
+        tell(Receipt("channel", "work", hint="no one receives"))
+    assert sent_to_nobody("group") == ["index"]
+    assert sent_to_nobody("channel") == ["work"]
+    tell(RECEIPT)
+    assert sent_to_nobody("group") == []

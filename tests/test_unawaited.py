@@ -7,11 +7,12 @@ import warnings
 import asgiref.sync
 import pytest
 
-from nbchannels.bridge import async_to_sync
+from nbchannels.bridge import async_to_sync, bridge
 from nbchannels.diagnoses import diagnoses
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.memory import InMemoryChannelLayer
-from nbchannels.unawaited import WatchedLayer
+from nbchannels.receipt import Receipt
+from nbchannels.unawaited import WatchedCoroutine, WatchedLayer, watch
 
 
 @pytest.fixture(autouse=True)
@@ -129,3 +130,64 @@ def test_its_repr_says_where_it_was_made(watched):
     assert "group_add" in repr(call)
     assert "test_unawaited.py" in repr(call)
     call.close()
+
+
+class TestInANotebook:
+    """`watch`: the layer of a kernel itself."""
+
+    def test_a_dropped_coroutine_says_how_a_cell_writes_it(self):
+        heard = []
+        layer = InMemoryChannelLayer()
+        watch(layer)
+        stop = diagnoses.listen(heard.append)
+        try:
+            layer.group_send("index", {})
+            layer.group_channels("index")
+        finally:
+            stop()
+        assert [told.subject for told in heard] == [
+            "channel_layer.group_send",
+            "channel_layer.group_channels",
+        ]
+        assert heard[0].sentence == (
+            "un-awaited channel_layer.group_send(...): nothing was done; write "
+            "await channel_layer.group_send(...), or async_to_sync(channel_layer.group_send)(...), "
+            'or Group("name").send({...})'
+        )
+        assert "test_unawaited.py, line" in heard[0].detail
+
+    def test_twice_is_once_and_awaited_it_is_as_ever(self):
+        layer = InMemoryChannelLayer()
+        for _ in range(2):
+            watch(layer)
+        coroutine = layer.group_send("index", {"y": 1})
+        assert type(coroutine) is WatchedCoroutine
+        assert type(coroutine._coroutine) is not WatchedCoroutine
+        assert coroutine.__qualname__ == "BaseChannelLayer.group_send"
+        assert bridge.run(coroutine).offset == 1
+        assert isinstance(layer.submit("group", "index", layer.encode({})), Receipt)
+
+    def test_what_is_displayed_is_told_once(self):
+        heard = []
+        layer = InMemoryChannelLayer()
+        watch(layer)
+        stop = diagnoses.listen(heard.append)
+        try:
+            coroutine = layer.flush()
+            coroutine.tell()
+            coroutine.tell()
+            del coroutine
+        finally:
+            stop()
+        assert [told.subject for told in heard] == ["channel_layer.flush"]
+
+    def test_what_takes_no_attributes_stays_as_it_is(self):
+        class Closed:
+            __slots__ = ()
+
+            async def group_send(self, group, message):
+                pass
+
+        watch(Closed())
+        watch(object())
+        assert not hasattr(Closed(), "__dict__")

@@ -4,6 +4,7 @@ A bounded ring of sentences, never printed from a thread. Diagnoses are noted in
 shown under a cell (see `nbchannels.kernel.notebook`), and are handed to the reporter.
 """
 
+import os
 import threading
 import time
 from collections import deque
@@ -21,12 +22,17 @@ class _Diary:
     """What is kept; a reload of this module keeps it, too."""
 
     def __init__(self) -> None:
-        # Reentrant: a diagnosis may come out of a finalizer, at any line.
-        self.lock = threading.RLock()
+        self._renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew)
         self.ring: deque[tuple[float, str]] = deque(maxlen=500)
         self.unshown: deque[Diagnosis] = deque(maxlen=MOST_UNSHOWN)
         self.listeners: list[Callable[[Diagnosis], bool]] = []
         self.is_installed = False
+
+    def _renew(self) -> None:
+        # Reentrant: a diagnosis may come out of a finalizer, at any line.
+        self.lock = threading.RLock()
 
 
 _diary: _Diary = globals().get("_diary") or _Diary()

@@ -24,15 +24,18 @@ def connect(url: str | None = None, token: str | None = None) -> str:
     Raises:
         ServerNotFound: the sentence says what to run, and where.
     """
+    left: list[str] = []
     if url is not None:
         connect_to(url, token)
-        layer = channel_layers.set("default", KernelChannelLayer())
-        if isinstance(layer, KernelChannelLayer):
-            layer.connection.close()
+        before = channel_layers.set("default", KernelChannelLayer())
+        if isinstance(before, KernelChannelLayer):
+            left = [name for service in before.services for name in service.channels]
+            before.connection.close()
     layer = get_channel_layer()
     if isinstance(layer, KernelChannelLayer):
         layer.connection.start()
-        return layer.connection.detail
+        ended = f"; run the cells of these consumers again: {', '.join(left)}" if left else ""
+        return f"{layer.connection.detail}{ended}"
     return f"the default layer is {type(layer).__name__}"
 
 

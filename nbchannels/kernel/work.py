@@ -9,7 +9,7 @@ from typing import Any
 
 from nbchannels.bridge import user_bridge
 from nbchannels.decoding import decode
-from nbchannels.exceptions import ChannelsError, EncodingError
+from nbchannels.exceptions import ChannelsError, EncodingError, LayerUnavailable
 from nbchannels.kernel.connection import Connection
 from nbchannels.kernel.inbox import Inbox
 from nbchannels.layers.base import BaseChannelLayer
@@ -46,22 +46,27 @@ class Work:
         """See `BaseChannelLayer.receive`."""
         await self._connection.astart()
         record = await self.inbox.receive(channel)
+        content = self._content(record)
         self.settle(record.sequence, "done")
-        return decode(record.codec, record.body)
+        return content
 
     async def lease(self, channel: str) -> Lease:
         """See `BaseChannelLayer.lease`."""
         await self._connection.astart()
         record = await self.inbox.receive(channel)
-        try:
-            content = decode(record.codec, record.body)
-        except EncodingError as error:
-            self.settle(record.sequence, "fail", str(error))
-            raise
+        content = self._content(record)
         return Lease(
             channel, record.sequence, content, record.time,
             bool(record.flags & REDELIVERED), record.tag,
         )  # fmt: skip
+
+    def _content(self, record: Record) -> dict[str, Any]:
+        """The message of a delivery; one that cannot be read goes to the dead letters."""
+        try:
+            return decode(record.codec, record.body)
+        except EncodingError as error:
+            self.settle(record.sequence, "fail", str(error))
+            raise
 
     def credit(self, channel: str, credit: int) -> None:
         """See `Wire.credit`."""
@@ -101,7 +106,12 @@ class Work:
         """See `Serving.end`."""
         with self._connection.lock:
             self._connection.session.deliveries.consumers.pop(number, None)
-        await self._connection.call("unconsume", {"number": number})
+        try:
+            await self._connection.call("unconsume", {"number": number})
+        except LayerUnavailable:
+            if self._connection.is_open:
+                raise
+            # The next connection does not tell it: then it has ended there, too.
 
     def resume(self) -> None:
         """Another session begins: it is told of the consumers."""

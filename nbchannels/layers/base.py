@@ -21,6 +21,7 @@ from nbchannels.exceptions import (
     InvalidChannelLayerError,
     MessageTooLarge,
 )
+from nbchannels.layers.bindings import compiled_glob, is_glob
 from nbchannels.layers.cursor import Cursor, Page, Start
 from nbchannels.layers.leases import Lease, Outcome
 from nbchannels.names import require_channel_name, require_group_name
@@ -41,7 +42,8 @@ class Limits:
 
     def __init__(self, option: str, default: float, exceptions: _Globs | None = None) -> None:
         self.default = default
-        self._overrides: dict[str, tuple[re.Pattern[str], float]] = {}
+        self._names: dict[str, float] = {}
+        self._globs: dict[str, tuple[re.Pattern[str], float]] = {}
         self._patterns: list[tuple[re.Pattern[str], float]] = []
         for pattern, value in (exceptions or {}).items():
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
@@ -55,19 +57,28 @@ class Limits:
             )
             self._patterns.append((compiled, value))
 
-    def override(self, glob: str, value: float) -> None:
-        """From now on ``value`` holds for the names that ``glob`` matches; the newest comes first.
+    def override(self, channel: str, value: float) -> None:
+        """From now on ``value`` holds for a name, or for the names that a glob means.
 
-        The oldest of more than 1,000 is forgotten.
+        Names come before globs, and of globs the newest comes first. The oldest of more than 1,000
+        names, or globs, is forgotten.
         """
-        self._overrides.pop(glob, None)
-        self._overrides = {glob: (re.compile(fnmatch.translate(glob)), value), **self._overrides}
-        if len(self._overrides) > MOST_OVERRIDES:
-            self._overrides.popitem()
+        if is_glob(channel):
+            self._globs.pop(channel, None)
+            self._globs = {channel: (compiled_glob(channel), value), **self._globs}
+            if len(self._globs) > MOST_OVERRIDES:
+                self._globs.popitem()
+        else:
+            self._names.pop(channel, None)
+            self._names[channel] = value
+            if len(self._names) > MOST_OVERRIDES:
+                del self._names[next(iter(self._names))]
 
     def of(self, name: str) -> float:
         """The value that holds for ``name``."""
-        for pattern, value in (*self._overrides.values(), *self._patterns):
+        if name in self._names:
+            return self._names[name]
+        for pattern, value in (*self._globs.values(), *self._patterns):
             if pattern.match(name):
                 return value
         return self.default
@@ -312,8 +323,8 @@ class BaseChannelLayer(abc.ABC):
 
         Returns:
             ``waiting`` (messages), ``bytes``, ``oldest`` (seconds that the first has waited),
-            ``capacity``, ``expiry``, ``receivers``; and since the channel is known ``sent``,
-            ``received``, ``dropped``, ``expired``.
+            ``capacity``, ``expiry``, ``receivers``, ``recent`` (whether somebody received a moment
+            ago); and since the channel is known ``sent``, ``received``, ``dropped``, ``expired``.
         """
 
     @abc.abstractmethod

@@ -11,10 +11,10 @@ import re
 from typing import Any, NamedTuple
 
 from nbchannels.exceptions import ImproperlyConfigured, InvalidName, shown
-from nbchannels.names import MAX_NAME_LENGTH, require_channel_name
+from nbchannels.names import MAX_NAME_LENGTH, RESERVED_PREFIX, require_channel_name
 from nbchannels.typing import MessageDict
 
-__all__ = ["Binding", "filter_text", "is_glob", "require_pattern"]
+__all__ = ["Binding", "compiled_glob", "filter_text", "is_glob", "require_pattern"]
 
 #: Steps of one binding at most.
 MOST_STEPS = 20
@@ -24,6 +24,7 @@ MOST_PATTERN, MOST_KEY = 500, 100
 MOST_TEXT = 4_096
 
 _MAGIC = re.compile(r"[*?\[]")
+_CLASS = re.compile(r"\[!?\]?[^\]]*\]")
 _GLOB = re.compile(r"[A-Za-z0-9\-_.!*?\[\]]+", re.ASCII)
 
 
@@ -31,7 +32,8 @@ class Binding(NamedTuple):
     """A channel, or a glob of channels, and what the content must match.
 
     Attributes:
-        channel: a name, or a glob of names as in ``fnmatch``.
+        channel: a name, or a glob of names as in ``fnmatch``; what a glob means is in
+            `compiled_glob`.
         steps: pairs of a key and a regular expression, in order. Each must match the value of its
             key at the beginning; what it matched is stripped for the next one of that key.
     """
@@ -42,7 +44,7 @@ class Binding(NamedTuple):
     def serves(self, channel: str) -> bool:
         """Whether this name is the channel, or one that the glob means."""
         if is_glob(self.channel):
-            return fnmatch.fnmatchcase(channel, self.channel)
+            return compiled_glob(self.channel).match(channel) is not None
         return channel == self.channel
 
     def accepts(self, content: MessageDict) -> bool:
@@ -127,6 +129,16 @@ def is_glob(channel: str) -> bool:
     return _MAGIC.search(channel) is not None
 
 
+@functools.lru_cache(maxsize=1_024)
+def compiled_glob(glob: str) -> re.Pattern[str]:
+    """The names that a glob means.
+
+    Never a process-local one (``prefix!…``), whose messages are for its own process, such as the
+    answer to a question; and none of nbchannels' own. Both are served by their full names only.
+    """
+    return re.compile(f"(?!{re.escape(RESERVED_PREFIX)})(?!.*!){fnmatch.translate(glob)}")
+
+
 def filter_text(value: Any) -> str | None:
     """What a filter sees of a value; ``None`` where there is no text in it.
 
@@ -178,7 +190,12 @@ def _require_channel(channel: Any) -> None:
         short = channel if len(channel) <= 120 else f"{channel[:117]}..."
         raise ImproperlyConfigured(
             f"the glob {short!r} can match no channel: it takes at most {MAX_NAME_LENGTH - 1} "
-            "ASCII letters, digits, '-', '_', '.', '!' and '*', '?', '[…]'"
+            "ASCII letters, digits, '-', '_', '.' and '*', '?', '[…]'"
+        )
+    elif "!" in _CLASS.sub("", channel) or channel.startswith(RESERVED_PREFIX):
+        raise ImproperlyConfigured(
+            f"the glob {channel!r} can match no channel: process-local channels (with a '!') and "
+            f"names that start with {RESERVED_PREFIX!r} are served by their full names only"
         )
 
 

@@ -115,21 +115,21 @@ class DeadLetters:
             self.forgotten += 1
         return dead
 
-    def get(self, number: int) -> DeadLetter | None:
+    def get(self, number: Any) -> DeadLetter | None:
         """The one of this number."""
-        return self._letters.get(number)
+        return self._letters.get(number) if type(number) is int else None
 
-    def take(self, number: int) -> DeadLetter | None:
+    def take(self, number: Any) -> DeadLetter | None:
         """Remove one and return it."""
-        dead = self._letters.pop(number, None)
+        dead = self._letters.pop(number, None) if type(number) is int else None
         if dead is not None:
             self.bytes -= len(dead.letter.encoded.body)
         return dead
 
     def put_back(self, dead: DeadLetter) -> None:
-        """What was taken could not be sent again."""
+        """What was taken could not be sent again: it stands where it stood."""
         self._letters[dead.number] = dead
-        self._letters.move_to_end(dead.number, last=False)
+        self._letters = OrderedDict(sorted(self._letters.items()))
         self.bytes += len(dead.letter.encoded.body)
 
     def newest(self, limit: int, channel: str | None = None) -> list[DeadLetter]:

@@ -130,6 +130,8 @@ class Feed:
         while True:
             log = self.log
             if self.cursor.state.log is not log:
+                if not sink.writable:  # a reader that is stuck is told once, of the last epoch
+                    return
                 self._go_over()
                 continue
             sent = self.sent

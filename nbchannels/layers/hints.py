@@ -1,16 +1,17 @@
 """What a receipt adds when nobody got a message: why that may be, and what to do about it."""
 
+import itertools
 from typing import Protocol
 
 from nbchannels.layers.groups import GroupState
 from nbchannels.layers.mailbox import Mailbox
 from nbchannels.layers.scouts import Scouts
-from nbchannels.names import near_match
+from nbchannels.names import is_process_local, near_match
 
 __all__ = ["group_hint", "no_receiver"]
 
-#: Names that are looked at for one that was meant.
-MOST = 500
+#: Groups, channels and routes that are looked at for a name that was meant.
+MOST = 2_000
 
 
 class Names(Protocol):
@@ -39,8 +40,8 @@ def _nobody_listens(names: Names, name: str) -> str:
     box = names.mailboxes.get(name)
     if (box is not None and box.waiters) or names.scouts.plan(name).scouts:
         return f"{sentence}; a channel of that name has receivers: Channel({name!r}).send"
-    live = (g.name for g in names.groups.values() if g.cursors or g.members)
-    near = near_match(name, [known for known, _ in zip(live, range(MOST), strict=False)])
+    groups = itertools.islice(names.groups.values(), MOST)
+    near = near_match(name, [group.name for group in groups if group.cursors or group.members])
     return f"{sentence}; did you mean {near!r}?" if near else f"{sentence} yet"
 
 
@@ -52,8 +53,9 @@ def no_receiver(names: Names, box: Mailbox) -> str:
         count = len(group.cursors) + len(group.members)
         listeners = "1 subscriber" if count == 1 else f"{count} subscribers"
         return f"{sentence}; a group of that name has {listeners}: Group({box.name!r}).send"
-    live = [b.name for b in names.mailboxes.values() if b.waiters][:MOST]
-    live += [scout.binding.channel for scout in names.scouts][:MOST]
+    boxes = itertools.islice(names.mailboxes.values(), MOST)
+    live = [other.name for other in boxes if other.waiters and not is_process_local(other.name)]
+    live += [scout.binding.channel for scout in itertools.islice(names.scouts, MOST)]
     near = near_match(box.name, live)
     if near:
         return f"{sentence}; did you mean {near!r}?"

@@ -4,17 +4,15 @@ Pure state: the layer's lock guards it, ``now`` is handed in. A taken message is
 settled; ``receive`` settles at once (at most once), a connection when its client says so.
 """
 
+import itertools
 from collections import deque
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from nbchannels.encoding import Encoded
 from nbchannels.layers.producers import Producers
 
-__all__ = ["Accepts", "Dialogue", "Letter", "Mailbox"]
-
-#: Letters that one `Mailbox.take` looks at when the front one is for somebody else.
-GLANCE = 100
+__all__ = ["Dialogue", "Letter", "Mailbox"]
 
 
 class Dialogue(Protocol):
@@ -30,13 +28,16 @@ class Dialogue(Protocol):
     def settled(self) -> None:
         """A letter of it was worked on."""
 
+    def returned(self, channel: str, letter: "Letter", *, later: bool) -> bool:
+        """A letter of it was taken and not worked on: to the front, or (``later``) to the back.
+
+        Returns:
+            Whether the dialogue keeps it; else it belongs into its channel again, as the first of a
+            dialogue that nobody has taken.
+        """
+
     def lost(self, why: str, sentence: str) -> None:
         """The letter was not worked on, and will not be: ``died``, ``failed`` or ``expired``."""
-
-
-
-Accepts: TypeAlias = Callable[["Letter"], bool]
-"""Which letters a receiver takes."""
 
 
 class Letter(NamedTuple):
@@ -50,7 +51,9 @@ class Letter(NamedTuple):
         redelivered: it was handed to a receiver before, and came back.
         retries: how often it was put to the back again (``ConsumeLater``).
         returns: how often its holder died.
-        dialogue: that it belongs to; such a letter is never delivered twice.
+        dialogue: that it belongs to; such a letter is never delivered to two that may have worked
+            on it.
+        choice: the number of a plan, and the scouts of it that serve this letter, as bits.
     """
 
     encoded: Encoded
@@ -61,6 +64,11 @@ class Letter(NamedTuple):
     retries: int = 0
     returns: int = 0
     dialogue: Dialogue | None = None
+    choice: tuple[int, int] = (0, 0)
+
+    def is_over(self, now: float) -> bool:
+        """Whether it has waited too long, or nobody waits for its answer any more."""
+        return self.expires <= now or (self.dialogue is not None and not self.dialogue.is_open)
 
 
 class Mailbox:
@@ -75,6 +83,7 @@ class Mailbox:
     __slots__ = (
         "capacity",
         "closed",
+        "disordered",
         "dropped",
         "expired",
         "expiry",
@@ -102,8 +111,10 @@ class Mailbox:
         #: Made by `new_channel`: stays until it is closed, also when empty.
         self.kept = False
         self.closed = False
+        #: Whether a letter may expire before one that stands in front of it.
+        self.disordered = False
         self.sent = self.received = self.dropped = self.expired = 0
-        #: When it was last received from.
+        #: When it was last received from, other than by a consumer.
         self.used = float("-inf")
 
     def put(self, letter: Letter, now: float) -> bool:
@@ -118,45 +129,86 @@ class Mailbox:
         self.sent += 1
         return True
 
-    def take(self, now: float, accepts: Accepts | None = None) -> Letter | None:
-        """Take the first letter that has not expired, and that the receiver accepts.
+    def take(self) -> Letter | None:
+        """Take the first letter; the caller has called `expire`."""
+        if not self.letters:
+            return None
+        self.received += 1
+        return self.letters.popleft()
 
-        Of letters for others, the first `GLANCE` are looked past.
+    def undecided(self, plan: int, limit: int) -> list[Letter]:
+        """The first letters of which this plan has not decided yet whom they are for."""
+        fresh = (letter for letter in self.letters if letter.choice[0] != plan)
+        return list(itertools.islice(fresh, limit))
+
+    def take_chosen(
+        self, now: float, plan: int, bit: int, decided: Mapping[int, int]
+    ) -> Letter | None:
+        """Take the first letter that is for one scout.
+
+        Args:
+            now: seconds since 1970.
+            plan: the number of the plan that says so.
+            bit: of the scout.
+            decided: what the plan decided since, by the ``id`` of letters that `undecided` gave.
         """
-        self.used = now
         letters = self.letters
-        if accepts is None:
-            if not letters:
-                return None
-            self.received += 1
-            return letters.popleft()
-        for index in range(min(len(letters), GLANCE)):
-            letter = letters[index]
-            if letter.expires > now and accepts(letter):
-                del letters[index]
-                self.received += 1
-                return letter
-        return None
+        found: int | None = None
+        fresh: list[tuple[int, Letter]] = []
+        for index, letter in enumerate(letters):
+            number, bits = letter.choice
+            if number != plan:
+                known = decided.get(id(letter))
+                if known is None:  # it came meanwhile
+                    continue
+                fresh.append((index, letter._replace(choice=(plan, known))))
+                bits = known
+            if found is None and bits & bit and not letter.is_over(now):
+                found = index
+                if not decided:
+                    break
+        for index, letter in fresh:
+            letters[index] = letter
+        if found is None:
+            return None
+        taken = letters[found]
+        del letters[found]
+        self.received += 1
+        return taken
 
     def give_back(self, letter: Letter, now: float) -> None:
         """Put a letter that was taken, but not dealt with, to the front again."""
         self.received -= 1
-        waited = letter._replace(expires=now + self.expiry, redelivered=True)
-        self.letters.appendleft(waited)
+        self.disordered = self.disordered or bool(self.letters)
+        self.letters.appendleft(letter._replace(expires=now + self.expiry, redelivered=True))
 
     def put_later(self, letter: Letter, now: float) -> None:
         """Put a letter that was taken to the back; it is never refused for want of room."""
         self.letters.append(letter._replace(expires=now + self.expiry, retries=letter.retries + 1))
 
+    def limit(self, capacity: int, expiry: float) -> None:
+        """From now on these hold; letters that wait keep the expiry that they came with."""
+        self.disordered = self.disordered or (expiry < self.expiry and bool(self.letters))
+        self.capacity, self.expiry = capacity, expiry
+
     def expire(self, now: float) -> list[Letter]:
-        """Drop what has waited too long, and what nobody waits for any more; return it."""
+        """Drop what has waited too long, and what nobody waits for any more; return it.
+
+        The oldest stand in front, so that looking there is enough, unless some came back.
+        """
         letters = self.letters
         gone: list[Letter] = []
-        while letters:
-            first = letters[0]
-            if first.expires > now and (first.dialogue is None or first.dialogue.is_open):
-                break
+        while letters and letters[0].is_over(now):
             gone.append(letters.popleft())
+        if self.disordered:
+            late = [letter for letter in letters if letter.is_over(now)]
+            if late:
+                kept = [letter for letter in letters if not letter.is_over(now)]
+                letters.clear()
+                letters.extend(kept)
+                gone += late
+            times = [letter.expires for letter in letters]
+            self.disordered = any(one > other for one, other in itertools.pairwise(times))
         self.expired += len(gone)
         return gone
 

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from nbchannels.encoding import Encoded
 from nbchannels.layers.base import Limits
@@ -25,6 +25,7 @@ from nbchannels.typing import Kind
 
 __all__ = ["InMemoryChannelLayer"]
 
+Observer: TypeAlias = Callable[[Kind, str, Encoded, float, int, int | None], None]
 #: Entries of one `read` at most, and their bytes.
 PAGE, PAGE_BYTES = 256, 2**20
 
@@ -70,6 +71,10 @@ class InMemoryChannelLayer(ReceivingLayer):
         for option, value in bounds._asdict().items():
             self.require_positive(option, value)
         self._expiries = Limits("channel_expiry", expiry, channel_expiry)
+        self.bounds = bounds
+        #: Called with kind, name, encoded, time, sender and offset of each message that was sent,
+        #: on the sender's thread, while somebody watches them go by.
+        self.observer: Observer | None = None
         self._lock = threading.Lock()
         self._clock = clock
         self._registry = Registry(
@@ -112,6 +117,9 @@ class InMemoryChannelLayer(ReceivingLayer):
         if sent.group is not None:
             sent.group.announce()
         self._tell(woken)
+        observer = self.observer
+        if observer is not None and not sent.receipt.duplicate:
+            observer(kind, name, encoded, now, sender, sent.receipt.offset)
         return sent.receipt
 
     # Groups.
@@ -122,7 +130,7 @@ class InMemoryChannelLayer(ReceivingLayer):
         require_channel_name(channel)
         with self._lock:
             state = self._registry.group(group, self._clock())
-            box = self._registry.mailbox(channel)
+            box = self._registry.mailbox(channel, self._clock())
             state.members[channel] = box
             box.groups.add(group)
 
@@ -179,9 +187,7 @@ class InMemoryChannelLayer(ReceivingLayer):
             now = self._clock()
             self._registry.expire_all(now)
             self._registry.forget(now)
-            lost, self._registry.expired_dialogues = self._registry.expired_dialogues, []
-        for dialogue in lost:
-            dialogue.lost("expired", "nobody took it in time")
+        self.tell_lost()
 
     async def names(self) -> dict[str, list[str]]:
         """See `BaseChannelLayer.names`."""
@@ -201,24 +207,16 @@ class InMemoryChannelLayer(ReceivingLayer):
     async def statistics(self) -> dict[str, Any]:
         """See `BaseChannelLayer.statistics`."""
         with self._lock:
-            return self._registry.statistics()
+            return self._registry.statistics() | {"leased": len(self._held)}
 
     async def flush(self) -> None:
         """See `BaseChannelLayer.flush`."""
         with self._lock:
-            now = self._clock()
-            states = [self._registry.clear(name, now) for name in self._registry.groups]
-            for name, box in list(self._registry.mailboxes.items()):
-                if box.waiters:
-                    self._registry.waiting_bytes -= sum(len(x.encoded.body) for x in box.letters)
-                    box.letters.clear()
-                else:
-                    self._registry.close_channel(name)
-            for state in states:
-                state.members.clear()
-            self._registry.dead.clear()
+            states = self._registry.flush(self._clock())
+            self._held.clear()
         for state in states:
             state.announce()
+        self.tell_lost()
 
     async def close(self) -> None:
         """See `BaseChannelLayer.close`."""

@@ -5,14 +5,15 @@ message on.
 """
 
 import asyncio
+import contextlib
 import itertools
 from typing import Any
 
 from nbchannels.decoding import decode
-from nbchannels.exceptions import ChannelClosed, NotFound
-from nbchannels.layers.deadletters import DeadLetter
+from nbchannels.exceptions import ChannelClosed, EncodingError, NotFound
+from nbchannels.layers.deadletters import DeadLetter, Reason
 from nbchannels.layers.leases import MOST_RETRIES, MOST_RETURNS, Lease, Outcome
-from nbchannels.layers.mailbox import Accepts, Letter, Mailbox
+from nbchannels.layers.mailbox import Letter, Mailbox
 from nbchannels.layers.serving import ServingLayer, Waiter
 from nbchannels.names import new_channel_name, require_channel_name
 from nbchannels.receipt import Receipt
@@ -37,6 +38,8 @@ class _Receiver:
                 self._set()
             else:
                 self.loop.call_soon_threadsafe(self._set)
+                # One whose loop stands still takes when it goes on; meanwhile others may.
+                return self.loop.is_running()
         except RuntimeError:  # its loop is closed
             return False
         return True
@@ -45,9 +48,20 @@ class _Receiver:
         if not self.future.done():
             self.future.set_result(None)
 
+    def fail(self, error: Exception) -> None:
+        with contextlib.suppress(RuntimeError):  # its loop is closed
+            self.loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
 
 class ReceivingLayer(ServingLayer):
     """What a layer in memory does with the messages in its channels."""
+
+    #: The consumers of this process; `nbchannels.consuming.services_of` sets it.
+    services: Any = None
 
     def __init__(self, *options: Any) -> None:
         super().__init__(*options)
@@ -59,18 +73,28 @@ class ReceivingLayer(ServingLayer):
 
     async def receive(self, channel: str) -> dict[str, Any]:
         """See `BaseChannelLayer.receive`."""
-        return decode(*(await self._receive(channel)).encoded)
+        letter = await self._receive(channel)
+        content = self._content(channel, letter)
+        if letter.dialogue is not None:
+            letter.dialogue.settled()
+        return content
 
     async def lease(self, channel: str) -> Lease:
         """See `BaseChannelLayer.lease`."""
         letter = await self._receive(channel)
+        content = self._content(channel, letter)
         with self._lock:
             number = next(self._numbers)
             self._held[number] = channel, letter
-        return Lease(
-            channel, number, decode(*letter.encoded), letter.time, letter.redelivered,
-            letter.retries,
-        )  # fmt: skip
+        return Lease(channel, number, content, letter.time, letter.redelivered, letter.retries)
+
+    def _content(self, channel: str, letter: Letter) -> dict[str, Any]:
+        """The message in a letter that was taken; one that cannot be read goes to the dead."""
+        try:
+            return decode(*letter.encoded)
+        except EncodingError as error:
+            self.finish(channel, letter, "fail", str(error))
+            raise
 
     async def settle(
         self, lease: Lease, outcome: Outcome = "done", error: str = "", traceback: str = ""
@@ -92,45 +116,38 @@ class ReceivingLayer(ServingLayer):
                 letter = self.take(channel, receiver, front=not first)
                 if letter is not None:
                     receiver = None
+                    if letter.dialogue is not None:
+                        letter.dialogue.taken(None)
                     return letter
                 await receiver.future
         finally:
             if receiver is not None:
                 self.leave(channel, receiver)
 
-    def take(
-        self,
-        channel: str,
-        waiter: Waiter | None,
-        *,
-        front: bool = False,
-        accepts: Accepts | None = None,
-    ) -> Letter | None:
+    def take(self, channel: str, waiter: Waiter | None, *, front: bool = False) -> Letter | None:
         """Take the next message of ``channel``, or have ``waiter`` woken when there may be one.
 
         Args:
             channel: a valid name.
             waiter: ``None`` does not wait.
             front: whether it is woken before the others.
-            accepts: takes the first message that it accepts; only without a waiter.
 
         Raises:
-            ChannelClosed: `close_channel` was called.
+            LayerUnavailable: there are too many channels.
         """
         with self._lock:
             if waiter is None and channel not in self._registry.mailboxes:
                 return None
-            box = self._registry.mailbox(channel)
-            letter = self._registry.take(box, self._clock(), accepts)
+            now = self._clock()
+            box = self._registry.mailbox(channel, now)
+            letter = self._registry.take(box, now)
             if letter is not None or waiter is None:
                 self._registry.release(box)
             elif front:
                 box.waiters.appendleft(waiter)
             else:
                 box.waiters.append(waiter)
-            lost, self._registry.expired_dialogues = self._registry.expired_dialogues, []
-        for dialogue in lost:
-            dialogue.lost("expired", f"nobody took it from channel {channel!r} in time")
+        self.tell_lost()
         return letter
 
     def leave(self, channel: str, waiter: Waiter) -> None:
@@ -153,9 +170,13 @@ class ReceivingLayer(ServingLayer):
 
     def give_back(self, channel: str, letter: Letter) -> None:
         """A taken message comes back to the front of its channel."""
+        self._come_back(channel, letter, later=False)
+
+    def _come_back(self, channel: str, letter: Letter, *, later: bool) -> None:
+        if letter.dialogue is not None and letter.dialogue.returned(channel, letter, later=later):
+            return
         with self._lock:
-            self._registry.mailbox(channel).give_back(letter, self._clock())
-            self._registry.waiting_bytes += len(letter.encoded.body)
+            self._registry.come_back(channel, letter, self._clock(), later=later)
         self.pass_on(channel)
 
     def finish(
@@ -177,20 +198,19 @@ class ReceivingLayer(ServingLayer):
             traceback: see `settle`.
             consumer: who had it, for the dead letters.
         """
-        if outcome == "return":
-            self.give_back(channel, letter)
-        elif outcome == "fail" and letter.dialogue is not None:
+        too_often = outcome == "later" and letter.retries >= MOST_RETRIES
+        if too_often:
+            error = f"its consumer raised ConsumeLater {letter.retries + 1} times"
+        if outcome == "done":
+            if letter.dialogue is not None:
+                letter.dialogue.settled()
+        elif outcome != "fail" and not too_often:
+            self._come_back(channel, letter, later=outcome == "later")
+        elif letter.dialogue is not None:
             letter.dialogue.lost("failed", error)
-        elif outcome == "fail":
-            self._bury(channel, letter, "failed", error, traceback, consumer)
-        elif outcome == "later" and letter.retries >= MOST_RETRIES:
-            sentence = f"its consumer raised ConsumeLater {letter.retries + 1} times"
-            self._bury(channel, letter, "retries", sentence, traceback, consumer)
-        elif outcome == "later":
-            with self._lock:
-                self._registry.mailbox(channel).put_later(letter, self._clock())
-                self._registry.waiting_bytes += len(letter.encoded.body)
-            self.pass_on(channel)
+        else:
+            reason: Reason = "retries" if too_often else "failed"
+            self._bury(channel, letter, reason, error, traceback, consumer)
 
     def holder_died(self, channel: str, letter: Letter, consumer: str = "") -> None:
         """Whoever had this message is gone: somebody else gets it, but not for ever."""
@@ -202,10 +222,18 @@ class ReceivingLayer(ServingLayer):
         else:
             self.give_back(channel, letter._replace(returns=letter.returns + 1))
 
-    def _bury(self, channel: str, letter: Letter, *why: Any) -> DeadLetter:
-        reason, *words = why
+    def _bury(
+        self,
+        channel: str,
+        letter: Letter,
+        reason: Reason,
+        error: str,
+        traceback: str,
+        consumer: str,
+    ) -> None:
         with self._lock:
-            return self._registry.dead.bury(channel, letter, reason, self._clock(), *words)
+            now = self._clock()
+            self._registry.dead.bury(channel, letter, reason, now, error, traceback, consumer)
 
     async def dead_letters(
         self, limit: int = 100, channel: str | None = None
@@ -265,7 +293,7 @@ class ReceivingLayer(ServingLayer):
     def open_channel(self, name: str) -> None:
         """Keep the channel, also while it is empty, until it is closed."""
         with self._lock:
-            self._registry.mailbox(name).kept = True
+            self._registry.mailbox(name, self._clock()).kept = True
 
     async def close_channel(self, channel: str) -> None:
         """See `BaseChannelLayer.close_channel`; waiting receivers get `ChannelClosed`."""
@@ -276,9 +304,10 @@ class ReceivingLayer(ServingLayer):
         closed = ChannelClosed(f"channel {channel!r} was closed while someone waited to receive")
         for waiter in waiters:
             if isinstance(waiter, _Receiver):
-                waiter.loop.call_soon_threadsafe(_fail, waiter.future, closed)
+                waiter.fail(closed)
             else:
                 waiter.wake()
+        self.tell_lost()
 
     async def channel_statistics(self, channel: str) -> dict[str, Any]:
         """See `BaseChannelLayer.channel_statistics`."""
@@ -296,6 +325,7 @@ class ReceivingLayer(ServingLayer):
                 "capacity": box.capacity,
                 "expiry": box.expiry,
                 "receivers": len(box.waiters) + len(self._registry.scouts.plan(channel).scouts),
+                "recent": self._registry.is_recent(channel, now),
                 "sent": box.sent,
                 "received": box.received,
                 "dropped": box.dropped,
@@ -305,8 +335,3 @@ class ReceivingLayer(ServingLayer):
 
 def _no_dead(number: Any) -> NotFound:
     return NotFound(f"there is no dead letter {number!r}; dead_letters() lists what there is")
-
-
-def _fail(future: "asyncio.Future[None]", error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -10,20 +10,15 @@ from typing import Any, NamedTuple
 
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelFull, LayerUnavailable
-from nbchannels.layers.deadletters import DeadLetters
 from nbchannels.layers.groups import GroupState
 from nbchannels.layers.hints import group_hint, no_receiver
 from nbchannels.layers.log import Log
-from nbchannels.layers.mailbox import Accepts, Dialogue, Letter, Mailbox
+from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
+from nbchannels.layers.mailboxes import RECENT, Mailboxes
 from nbchannels.layers.producers import Producer, Producers
-from nbchannels.layers.scouts import Scouts
-from nbchannels.names import is_process_local
 from nbchannels.receipt import Receipt
 
 __all__ = ["Bounds", "Registry", "Sent"]
-
-#: Seconds after its last receive that a channel counts as received from.
-RECENT = 60.0
 
 
 class Bounds(NamedTuple):
@@ -54,7 +49,7 @@ class Sent(NamedTuple):
     woken: list[Mailbox]
 
 
-class Registry:
+class Registry(Mailboxes):
     """The groups and channels.
 
     Args:
@@ -73,20 +68,10 @@ class Registry:
         bounds: Bounds,
         group_expiry: float,
     ) -> None:
+        super().__init__(capacity, expiry, bounds.channels)
         self.groups: dict[str, GroupState] = {}
-        self.mailboxes: dict[str, Mailbox] = {}
         self.bounds = bounds
         self.log_bytes = 0
-        self.waiting_bytes = 0
-        #: Who serves which channels.
-        self.scouts = Scouts()
-        #: What nobody worked on.
-        self.dead = DeadLetters()
-        #: Dialogues whose letters expired: they are told outside of the lock.
-        self.expired_dialogues: list[Dialogue] = []
-        self.counters = {"sent": 0, "group_sent": 0, "dropped": 0, "expired": 0, "refused": 0}
-        self._capacity = capacity
-        self._expiry = expiry
         self._bits = bits
         self._group_expiry = group_expiry
         self._logs = 0
@@ -112,28 +97,6 @@ class Registry:
             state = self.groups[name] = GroupState(name, self._new_log(), now)
         state.used = now
         return state
-
-    def mailbox(self, name: str) -> Mailbox:
-        """The mailbox of this channel; it begins to exist now if it did not.
-
-        Raises:
-            LayerUnavailable: there are too many channels.
-        """
-        box = self.mailboxes.get(name)
-        if box is None:
-            if len(self.mailboxes) >= self.bounds.channels:
-                raise LayerUnavailable(
-                    f"there are {len(self.mailboxes):,} channels, the limit is "
-                    f"{self.bounds.channels:,}; receive from them or close some"
-                )
-            box = Mailbox(name, self._capacity(name), self._expiry(name))
-            self.mailboxes[name] = box
-        return box
-
-    def release(self, box: Mailbox) -> None:
-        """Forget the mailbox if it is idle."""
-        if box.idle:
-            self.mailboxes.pop(box.name, None)
 
     def _new_log(self, before: tuple[str, ...] = ()) -> Log:
         self._logs += 1
@@ -183,6 +146,7 @@ class Registry:
         woken: list[Mailbox] = []
         letters: dict[float, Letter] = {}
         waiting, limit = self.waiting_bytes, self.bounds.mailbox_bytes
+        has_scouts = bool(self.scouts)
         for box in state.members.values():
             letter = letters.get(box.expiry)
             if letter is None:
@@ -197,7 +161,7 @@ class Registry:
                     continue
             box.letters.append(letter)
             waiting += size
-            if box.waiters or self.scouts:
+            if has_scouts or box.waiters:
                 woken.append(box)
         self.waiting_bytes = waiting
         self.counters["dropped"] += dropped
@@ -221,7 +185,7 @@ class Registry:
         Raises:
             ChannelFull: the message was not stored.
         """
-        box = self.mailbox(name)
+        box = self.mailbox(name, now)
         if producer is not None:
             if box.producers is None:
                 box.producers = Producers()
@@ -232,6 +196,7 @@ class Registry:
             self.expire_all(now)
             if self.waiting_bytes + size > self.bounds.mailbox_bytes:
                 self.counters["refused"] += 1
+                self.release(box)
                 raise ChannelFull(
                     f"channel {name!r} cannot take {size:,} bytes: messages of "
                     f"{self.waiting_bytes:,} bytes wait in all channels, the limit is "
@@ -274,6 +239,15 @@ class Registry:
 
     # Forgetting.
 
+    def close_channel(self, name: str) -> Mailbox | None:
+        """Forget a channel: out of its groups, its messages dropped."""
+        box = super().close_channel(name)
+        if box is not None:
+            for group in box.groups:
+                self.groups[group].members.pop(name, None)
+            box.groups.clear()
+        return box
+
     def clear(self, name: str, now: float) -> GroupState:
         """Start a new epoch of the group."""
         state = self.group(name, now)
@@ -282,48 +256,19 @@ class Registry:
         state.log = self._new_log((*state.log.before[-15:], state.log.epoch))
         return state
 
-    def expire(self, box: Mailbox, now: float) -> None:
-        """Drop what has waited too long in a mailbox, count it, and keep it with the dead."""
-        for letter in box.expire(now):
-            self.waiting_bytes -= len(letter.encoded.body)
-            self.counters["expired"] += 1
-            if letter.dialogue is not None:
-                self.expired_dialogues.append(letter.dialogue)
-            elif not is_process_local(box.name):
-                sentence = f"nobody took it within {box.expiry:g} s"
-                self.dead.bury(box.name, letter, "expired", now, sentence)
-
-    def expire_all(self, now: float) -> None:
-        """Drop what has waited too long anywhere."""
-        for box in list(self.mailboxes.values()):
-            if box.letters and box.letters[0].expires <= now:
-                self.expire(box, now)
-            if box.producers is not None and box.producers.stale(now):
-                box.producers = None
-            self.release(box)
-
-    def take(self, box: Mailbox, now: float, accepts: Accepts | None = None) -> Letter | None:
-        """Take the first letter of a mailbox that the receiver accepts."""
-        letters = box.letters
-        if letters and (letters[0].expires <= now or letters[0].dialogue is not None):
-            self.expire(box, now)
-        letter = box.take(now, accepts)
-        if letter is not None:
-            self.waiting_bytes -= len(letter.encoded.body)
-        return letter
-
-    def close_channel(self, name: str) -> Mailbox | None:
-        """Forget a channel: out of its groups, its messages dropped."""
-        box = self.mailboxes.pop(name, None)
-        if box is not None:
-            box.closed = True
-            self.waiting_bytes -= sum(len(letter.encoded.body) for letter in box.letters)
-            self.counters["dropped"] += len(box.letters)
-            box.letters.clear()
-            for group in box.groups:
-                self.groups[group].members.pop(name, None)
-            box.groups.clear()
-        return box
+    def flush(self, now: float) -> list[GroupState]:
+        """Forget all but who listens and waits; return the groups, which have new epochs."""
+        states = [self.clear(name, now) for name in self.groups]
+        for name, box in list(self.mailboxes.items()):
+            if box.waiters:
+                self.empty(box, "everything was flushed")
+                box.groups.clear()
+            else:
+                self.close_channel(name)
+        for state in states:
+            state.members.clear()
+        self.dead.clear()
+        return states
 
     def forget(self, now: float) -> None:
         """Forget groups that nobody has used for ``group_expiry``."""

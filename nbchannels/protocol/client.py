@@ -103,7 +103,7 @@ class ClientSession:
         self._heard_at = now
         self._handshake = Handshake(self._identity)
         self._said_hello = False
-        self._consumers_told = 0
+        self._consumers_told: frozenset[int] = frozenset()
         self._urgent: deque[str] = deque()
         self._calls: set[int] = set()
         self._last_call = 0
@@ -252,7 +252,7 @@ class ClientSession:
             errors: of failed ones, by number: ``error`` and ``traceback``.
         """
         control = self.deliveries.settle(leases, errors or {})
-        if self.state == "OPEN":
+        if control is not None and self.state == "OPEN":
             self._say(control)
 
     # --- Inside ---
@@ -263,9 +263,8 @@ class ClientSession:
     def _hello(self) -> None:
         """Tell everything; subscriptions that have no room in one control record follow it."""
         groups = [*self.subscriber.groups.values()]
-        hello, told, self._consumers_told = self.introduction.hello(
-            state.request() for state in groups
-        )
+        hello, told = self.introduction.hello(state.request() for state in groups)
+        self._consumers_told = frozenset(consumer["number"] for consumer in hello.consumers)
         self._say(hello)
         self._said_hello = True
         for state in groups[:told]:
@@ -322,8 +321,9 @@ class ClientSession:
         events.append(Event("welcomed", control=control))
         for credit in self.deliveries.credits():
             self._say(credit)
-        for consumer in [*self.deliveries.consumers.values()][self._consumers_told :]:
-            self.call("consume", consumer)
+        for number, consumer in self.deliveries.consumers.items():
+            if number not in self._consumers_told:
+                self.call("consume", consumer)
 
     def _on_subscribed(self, control: Subscribed, events: list[Event], now: float) -> None:
         state = self.subscriber.subscribed(control)

@@ -53,12 +53,17 @@ class Deliveries:
 
     def settle(
         self, leases: list[tuple[int, Outcome]], errors: dict[int, dict[str, str]]
-    ) -> Settle:
-        """Something became of leased messages."""
-        for number, outcome in leases:
-            if self.leases.pop(number, ...) is None:
-                self.settled.append((number, outcome))
-        return Settle(leases, list(errors.items()) or UNSET)
+    ) -> Settle | None:
+        """Something became of leased messages; ``None`` if none of them is held any more.
+
+        One may have been given by a server that is gone: nobody may hear of its number.
+        """
+        known = [pair for pair in leases if self.leases.pop(pair[0], ...) is None]
+        if not known:
+            return None
+        self.settled.extend(known)
+        told = [(number, errors[number]) for number, _ in known if number in errors]
+        return Settle(known, told or UNSET)
 
     def forget_leases(self) -> None:
         """The server is another process: it knows nothing of them."""

@@ -93,17 +93,18 @@ class Introduction:
         self._version = version
         self._producer = producer
 
-    def hello(self, subscriptions: Iterable[Subscription]) -> tuple[Hello, int, int]:
+    def hello(self, subscriptions: Iterable[Subscription]) -> tuple[Hello, int]:
         """The ``hello`` with as much as one control record holds.
 
         Returns:
-            It, and how many of the subscriptions and of the consumers are in it; the others have
-            to follow. Leases that have no room are given up: the server delivers them again.
+            It, and how many of the subscriptions are in it. These and the consumers that are not
+            in it have to follow. Leases that have no room are given up: the server delivers them
+            again.
         """
         room = _Room(self.label)
         mine = self.deliveries
-        settled = [pair for pair in mine.settled if room.take(24)] or UNSET
-        leases = [number for number in mine.leases if room.take(16)] or UNSET
+        settled = [pair for pair in mine.settled if room.take(30)] or UNSET
+        leases = [number for number in mine.leases if room.take(18)] or UNSET
         consumers = [c for c in mine.consumers.values() if room.take(len(repr(c)) * 2 + 50)]
         told = [s for s in subscriptions if room.take(len(s.group) + 140)]
         channels = [name for name in reversed(self.channels) if room.take(len(name) + 3)]
@@ -112,7 +113,7 @@ class Introduction:
             self._client, self._version, self._producer, self.ticket, self.label,
             told, channels[::-1], memberships, consumers, leases, settled,
         )  # fmt: skip
-        return hello, len(told), len(consumers)
+        return hello, len(told)
 
 
 class _Room:

@@ -27,6 +27,7 @@ STATUS = {
     "bad_message": 400,
     "forbidden": 403,
     "no_consumer": 404,
+    "no_route": 404,
     "not_found": 404,
     "unknown_method": 405,
     "timeout": 408,

@@ -15,6 +15,7 @@ from nbchannels.server.consumers import describe_all
 from nbchannels.server.deliveries import Deliveries
 from nbchannels.server.diagnoses import read_diagnosis
 from nbchannels.server.hub import Hub
+from nbchannels.server.inspecting import INSPECTING
 from nbchannels.server.rights import Rights
 
 __all__ = ["METHODS", "Caller", "add_member"]
@@ -243,7 +244,7 @@ async def _dead_number(connection: Caller, call: Call) -> int:
 
 
 async def _flush(connection: Caller, call: Call) -> None:
-    await connection.require("write", "layer", "")
+    await connection.require("write", "everything", "")
     await connection.layer.flush()
 
 
@@ -277,4 +278,5 @@ METHODS: dict[str, Method] = {
     "flush": _flush,
     "names": _names,
     "statistics": _statistics,
+    **INSPECTING,
 }

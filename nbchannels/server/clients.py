@@ -4,9 +4,12 @@ A client is more than a connection: it reconnects. What belongs to it stays for 
 after its connection was lost; then what it had leased goes back to the front of its channels.
 """
 
+import itertools
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from nbchannels.layers.bindings import Binding
 from nbchannels.layers.mailbox import Letter
 
 __all__ = ["GRACE", "Client", "Clients", "Lease"]
@@ -45,7 +48,12 @@ class Client:
         channels: its process-local channels.
         leases: messages handed to it and not settled, by their number.
         consumers: what it has registered, by the number it gave.
+        slow: bindings whose filters held the server up; they are refused.
+        dialogues: requests and WebSockets that it has taken and that are not over.
         away_since: when its connection was lost.
+        left_groups: what it subscribed to then.
+        since: when it came first, in seconds since 1970.
+        number: of the client, for people; a reconnect has the same.
     """
 
     producer: str
@@ -57,11 +65,22 @@ class Client:
     channels: set[str] = field(default_factory=set)
     leases: dict[int, Lease] = field(default_factory=dict)
     consumers: dict[int, Any] = field(default_factory=dict)
+    slow: set[Binding] = field(default_factory=set)
+    dialogues: set[Any] = field(default_factory=set)
     away_since: float = 0.0
+    left_groups: frozenset[str] = frozenset()
+    since: float = field(default_factory=time.time)
+    number: int = field(default_factory=itertools.count(1).__next__)
+
+    @property
+    def key(self) -> str:
+        """What names it to people who look; not its producer id, which is its own."""
+        return f"{self.kind}-{self.number}"
 
     def describe(self) -> dict[str, Any]:
         """For the inspector and REST."""
         return {
+            "key": self.key,
             "kind": self.kind,
             "user": self.user,
             "label": self.label,

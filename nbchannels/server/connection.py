@@ -48,6 +48,7 @@ from nbchannels.server.calls import METHODS, add_member
 from nbchannels.server.clients import Client
 from nbchannels.server.deliveries import Deliveries
 from nbchannels.server.hub import Hub
+from nbchannels.server.inspector import View
 from nbchannels.server.rights import Guard, Rights
 from nbchannels.typing import Kind
 
@@ -119,6 +120,7 @@ class Connection:
         self.write = transport.send_batch  # type: ignore[method-assign]
         self.rights = Rights(guard)
         self.deliveries = Deliveries(self)
+        self.view = View(hub, self.rights.permits)
 
     # What the hub and the feeds need.
 
@@ -152,6 +154,11 @@ class Connection:
         for feed in list(self.feeds.values()):
             feed.pump({})
         self.deliveries.drained()
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return getattr(self.transport, "buffered", 0)
 
     @property
     def stalled_since(self) -> float | None:

@@ -4,18 +4,18 @@ A consumer is told which channels have news, takes from them as long as it has c
 credit back when it settles. Its registration outlives a connection; it ends with its client.
 """
 
-import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from nbchannels.decoding import decode
-from nbchannels.exceptions import ChannelsError, EncodingError
+from nbchannels.diagnoses import report
+from nbchannels.exceptions import ChannelsError, ImproperlyConfigured
 from nbchannels.inprocess import LocalConsumer
 from nbchannels.layers.bindings import Binding
-from nbchannels.layers.mailbox import Accepts, Letter
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
-from nbchannels.layers.scouts import Plan
+from nbchannels.layers.scouts import SLOW
 from nbchannels.protocol.events import Outcome
 from nbchannels.server.clients import Client, Lease
 
@@ -23,8 +23,6 @@ __all__ = ["Deliverer", "KernelConsumer", "Post", "describe_all", "read_consumer
 
 #: Consumers of one client; deliveries that one consumer may hold; characters of its description.
 MOST_CONSUMERS, MOST_CREDIT, MOST_TEXT = 500, 1_000, 300
-
-log = logging.getLogger("nbchannels")
 
 
 class Deliverer(Protocol):
@@ -37,12 +35,18 @@ class Deliverer(Protocol):
     def deliver(self, channel: str, letter: Letter, consumer: "KernelConsumer | None") -> None:
         """Hand one message over."""
 
+    def complain(self, error: ChannelsError) -> None:
+        """Tell the client of an error that answers nothing."""
+
 
 class Source(Protocol):
     """Where messages for one consumer wait, if not in a channel of the layer."""
 
     def take(self, consumer: "KernelConsumer") -> tuple[str, Letter] | None:
         """The next message, if this consumer serves it."""
+
+    def announce(self) -> None:
+        """Tell the consumer that serves the next message, which may be another one by now."""
 
 
 class Post(Protocol):
@@ -67,7 +71,9 @@ class KernelConsumer:
         binding: which messages it takes.
         credit: messages that it holds at the same time.
         about: for people: ``function``, ``on``.
-        permits: whether the client may read a channel.
+        may_read: whether the client may read a channel.
+        capacity: that it wants for its channels.
+        expiry: that it wants for its channels.
 
     Attributes:
         party: the client, whose consumers are considered in their order.
@@ -86,7 +92,9 @@ class KernelConsumer:
         binding: Binding,
         credit: int,
         about: dict[str, str],
-        permits: Callable[[str], bool],
+        may_read: Callable[[str], bool],
+        capacity: int | None = None,
+        expiry: float | None = None,
     ) -> None:
         self.binding = binding
         self.party = client
@@ -98,17 +106,26 @@ class KernelConsumer:
         self.slowest = 0.0
         self.error = ""
         self._post = post
-        self._permits = permits
-        # Where there may be something; a dict keeps the order in which the news came.
+        self._may_read = may_read
+        self.capacity = capacity
+        self.expiry = expiry
+        # Where there may be something; a dict keeps the order in which the news came. They come
+        # from any thread, and are looked at on the server's loop.
+        self._lock = threading.Lock()
         self._ready: dict[str | Source, None] = {}
         self._is_scheduled = False
         self._is_over = False
 
     # Getting messages.
 
+    def permits(self, channel: str) -> bool:
+        """See `Scout.permits`."""
+        return self._may_read(channel)
+
     def notify(self, channel: "str | Source") -> None:
         """See `Scout.notify`."""
-        self._ready[channel] = None
+        with self._lock:
+            self._ready[channel] = None
         if self.held < self.credit:
             self.schedule()
 
@@ -121,39 +138,39 @@ class KernelConsumer:
     def _pour(self) -> None:
         self._is_scheduled = False
         connection = self._post.connection_of(self.party)
-        while self._ready and self.held < self.credit and not self._is_over:
+        while self.held < self.credit and not self._is_over:
             if connection is None or not connection.writable:
                 return  # the connection calls `schedule` when it can
-            source = next(iter(self._ready))
-            # Forgotten before it is looked at: news that come meanwhile stand there again.
-            self._ready.pop(source, None)
-            found = self._take(source)
+            source = self._next()
+            if source is None:
+                return
+            found, again = self._take(source)
+            if again:
+                with self._lock:
+                    self._ready[source] = None
             if found is not None:
-                self._ready[source] = None
                 self.held += 1
                 self.counts["taken"] += 1
                 connection.deliver(*found, self)
+            elif again:  # there is more to look at: others have their turn first
+                self.schedule()
+                return
 
-    def _take(self, source: "str | Source") -> tuple[str, Letter] | None:
+    def _next(self) -> "str | Source | None":
+        """Where to look next. Forgotten before: news that come meanwhile stand there again."""
+        with self._lock:
+            source = next(iter(self._ready), None)
+            if source is not None:
+                del self._ready[source]
+            return source
+
+    def _take(self, source: "str | Source") -> tuple[tuple[str, Letter] | None, bool]:
+        """A message for this consumer, and whether to look there again."""
         if not isinstance(source, str):
-            return source.take(self)
-        layer = self._post.layer
-        plan = layer.plan(source)
-        if self not in plan.scouts or not self._permits(source):
-            return None
-        accepts = self._accepts(plan) if plan.is_filtered else None
-        letter = layer.take(source, None, accepts=accepts)
-        return None if letter is None else (source, letter)
-
-    def _accepts(self, plan: Plan) -> Accepts:
-        def accepts(letter: Letter) -> bool:
-            try:
-                content = decode(*letter.encoded)
-            except EncodingError:  # nobody can read it: whoever is first says so
-                return True
-            return self in plan.chosen(content)
-
-        return accepts
+            found = source.take(self)
+            return found, found is not None
+        letter, again = self._post.layer.take_for(self, source)
+        return None if letter is None else (source, letter), again
 
     # What becomes of them.
 
@@ -169,14 +186,42 @@ class KernelConsumer:
 
     def is_same(self, other: "KernelConsumer") -> bool:
         """Whether this is the same registration, told again."""
-        return (self.binding, self.credit, self.about) == (
-            other.binding, other.credit, other.about,
-        )  # fmt: skip
+        mine, its = (
+            (one.binding, one.credit, one.about, one.capacity, one.expiry) for one in (self, other)
+        )
+        return mine == its
 
     def end(self) -> None:
-        """It takes nothing more."""
+        """It takes nothing more; what was announced to it is announced to others."""
         self._is_over = True
         self._post.layer.dismiss(self)
+        with self._lock:
+            left, self._ready = list(self._ready), {}
+        for source in left:
+            if not isinstance(source, str):
+                source.announce()
+
+    def too_slow(self, seconds: float) -> None:
+        """See `Scout.too_slow`: it ends, as the server waits for its filters."""
+        if not self._is_over:
+            self._is_over = True
+            self._post.soon(lambda: self._refuse(seconds))
+
+    def _refuse(self, seconds: float) -> None:
+        error = ImproperlyConfigured(
+            f"the filters of channel {self.binding.channel!r} took {seconds:.1f} s for one "
+            f"message, and the server waits for them no longer than {SLOW:g} s: this consumer has "
+            "ended; write simpler expressions, and look closer in the consumer"
+        )
+        if self.party.consumers.get(self.number) is self:
+            del self.party.consumers[self.number]
+        if len(self.party.slow) < MOST_CONSUMERS:
+            self.party.slow.add(self.binding)
+        self.end()
+        report("slow-filter", f"{self.shown}: {error}", subject=self.shown)
+        connection = self._post.connection_of(self.party)
+        if connection is not None:
+            connection.complain(error)
 
     def __call__(self, message: Any) -> None:
         """Run for one message: puts it into its channel, from where it is delivered.
@@ -194,6 +239,7 @@ class KernelConsumer:
             "filters": [list(step) for step in self.binding.steps],
             "client": self.party.label or self.party.principal,
             "where": self.party.kind,
+            "client_key": self.party.key,
             "connected": self.party.connection is not None,
             "number": self.number,
             "held": self.held,
@@ -224,9 +270,9 @@ def describe_all(layer: InMemoryChannelLayer) -> list[dict[str, Any]]:
 
 
 def read_consumer(
-    post: Post, client: Client, wanted: dict[str, Any], permits: Callable[[str], bool]
-) -> tuple[KernelConsumer, int | None, float | None]:
-    """A consumer as a client describes it, with the capacity and expiry that it wants.
+    post: Post, client: Client, wanted: dict[str, Any], may_read: Callable[[str], bool]
+) -> KernelConsumer:
+    """A consumer as a client describes it.
 
     Raises:
         ChannelsError: the description is not one.
@@ -243,11 +289,15 @@ def read_consumer(
     if expiry is not None and not (type(expiry) in (int, float) and 0 < expiry < 10**9):
         raise _bad(f"an expiry of {expiry!r}; it is a number of seconds above 0")
     binding = Binding.from_wire(wanted.get("binding"))
+    if binding in client.slow:
+        raise ImproperlyConfigured(
+            f"the filters of channel {binding.channel!r} took longer than {SLOW:g} s for one "
+            "message before; write simpler expressions, and look closer in the consumer"
+        )
     about: dict[str, str] = {
         key: str(wanted[key])[:MOST_TEXT] for key in ("function", "on", "cell") if key in wanted
     }
-    consumer = KernelConsumer(post, client, number, binding, credit, about, permits)
-    return consumer, capacity, expiry
+    return KernelConsumer(post, client, number, binding, credit, about, may_read, capacity, expiry)
 
 
 def _is_count(value: Any, most: int) -> bool:

@@ -4,12 +4,22 @@ import asyncio
 import time
 from typing import Any, Protocol
 
+from nbchannels.exceptions import ChannelsError
 from nbchannels.layers.bindings import is_glob
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.names import require_channel_name
 from nbchannels.protocol.codec import encode_record
-from nbchannels.protocol.events import DELIVERY, REDELIVERED, Hello, Outcome, Record, Settle
+from nbchannels.protocol.events import (
+    DELIVERY,
+    REDELIVERED,
+    Control,
+    Failure,
+    Hello,
+    Outcome,
+    Record,
+    Settle,
+)
 from nbchannels.protocol.server import held_of, settled_of
 from nbchannels.server.clients import Client, Lease
 from nbchannels.server.consumers import KernelConsumer, read_consumer
@@ -18,6 +28,9 @@ from nbchannels.server.rights import Rights
 from nbchannels.server.taps import Tap
 
 __all__ = ["Deliveries"]
+
+#: Channels that one connection waits on.
+MOST_TAPS = 10_000
 
 
 class Outlet(Protocol):
@@ -33,6 +46,9 @@ class Outlet(Protocol):
 
     def send_entries(self, data: bytes) -> None:
         """Send a binary message."""
+
+    def tell(self, control: Control) -> None:
+        """Send a control record."""
 
     async def require(self, action: str, kind: str, name: str) -> None:
         """Check a right."""
@@ -85,6 +101,13 @@ class Deliveries:
         if tap is None:
             if credit <= 0 or self._is_closed:
                 return
+            if len(self.taps) >= MOST_TAPS:
+                error = ChannelsError(
+                    f"this connection waits on {len(self.taps):,} channels, the limit is "
+                    f"{MOST_TAPS:,}"
+                )
+                error.code = "too_many"
+                raise error
             tap = self.taps[channel] = Tap(self, channel, asyncio.get_running_loop())
         tap.credit = max(0, min(credit, 10_000))
         tap.pour()
@@ -120,8 +143,6 @@ class Deliveries:
             traceback = str(told.get("traceback", ""))
             who = consumer.shown if consumer is not None else ""
             self.layer.finish(lease.channel, lease.letter, outcome, error, traceback, who)
-            if lease.letter.dialogue is not None:
-                lease.letter.dialogue.settled()
             if consumer is not None:
                 consumer.settled(lease, outcome, error)
 
@@ -138,7 +159,7 @@ class Deliveries:
                 self.layer.give_back(lease.channel, lease.letter)
                 if lease.consumer is not None:
                     lease.consumer.settled(lease, "return", "")
-        told = {wanted.get("number") for wanted in hello.consumers}
+        told = [wanted.get("number") for wanted in hello.consumers]
         for number in [number for number in self.client.consumers if number not in told]:
             self.client.consumers.pop(number).end()
 
@@ -149,12 +170,14 @@ class Deliveries:
             ChannelsError: it may not, or the description is none.
         """
         client = self.client
-        consumer, capacity, expiry = read_consumer(self.hub, client, wanted, self._permits_read)
+        consumer = read_consumer(self.hub, client, wanted, self._permits_read)
         channel = consumer.binding.channel
         if is_glob(channel):
             await self._connection.require("read", "socket", "ws")
         else:
             await self._connection.require("read", "channel", require_channel_name(channel))
+        if self._is_closed:  # while the policy was asked; the next connection tells it again
+            return
         known = client.consumers.get(consumer.number)
         if known is not None and known.is_same(consumer):
             known.schedule()  # a reconnect
@@ -162,11 +185,23 @@ class Deliveries:
         if known is not None:
             known.end()
         client.consumers[consumer.number] = consumer
-        self.layer.enlist(consumer, capacity, expiry)
+        self._adopt(consumer)
+        self.layer.enlist(consumer, consumer.capacity, consumer.expiry)
 
-    def unconsume(self, number: int) -> None:
+    def _adopt(self, consumer: KernelConsumer) -> None:
+        """What the one of this number before it has in hand counts against its credit."""
+        for number, lease in list(self.client.leases.items()):
+            if lease.consumer is not None and lease.consumer.number == consumer.number:
+                self.client.leases[number] = lease._replace(consumer=consumer)
+                consumer.held += 1
+
+    def complain(self, error: ChannelsError) -> None:
+        """See `Deliverer.complain`."""
+        self._connection.tell(Failure(None, error.to_wire()))
+
+    def unconsume(self, number: Any) -> None:
         """The client's consumer of this number ends; what it has in hand it may still settle."""
-        consumer = self.client.consumers.pop(number, None)
+        consumer = self.client.consumers.pop(number, None) if type(number) is int else None
         if consumer is not None:
             consumer.end()
 

@@ -5,12 +5,13 @@
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
 from traitlets import Any as Anything
-from traitlets import Bool, CFloat, CInt, Dict, TraitError, Unicode, validate
+from traitlets import Bool, CFloat, CInt, Dict, List, TraitError, Unicode, validate
 
 from nbchannels.consuming import consume, services_of
 from nbchannels.exceptions import InvalidChannelLayerError
@@ -22,12 +23,15 @@ from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.host import Host, Limits
 from nbchannels.server.policy import Policy
 from nbchannels.server.routes import handlers
+from nbchannels.server.tail import Tail
 
 __all__ = ["URL_VARIABLE", "NbChannels", "reachable_url"]
 
 #: Tells kernels where their server is. No secret stands in it.
 URL_VARIABLE = "NBCHANNELS_URL"
 MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
+#: All that means it; the second as Channels has it.
+MEMORY_BACKENDS = (MEMORY, "nbchannels.layers.InMemoryChannelLayer", InMemoryChannelLayer)
 #: Seconds between two looks at the kernels and connections, and at what has expired.
 TICK, SWEEP = 1.0, 30.0
 
@@ -120,6 +124,11 @@ class NbChannels(ExtensionApp):
         help="Seconds that a consumer of websocket.connect has to accept.",
     ).tag(config=True)
 
+    redact = List(
+        Unicode(),
+        help="""Globs of keys whose values nobody is shown in previews of messages, such as
+        ["password", "*token*"]; upper and lower case are the same.""",
+    ).tag(config=True)
     rights = Dict(
         help="""Rights by pattern of the name of a group or channel; the first match counts:
         {"sensors.*": "read", "*": "read write"}. Names without a match have all rights. Jupyter's
@@ -225,6 +234,7 @@ class NbChannels(ExtensionApp):
                 pass_credentials=self.asgi_pass_credentials,
                 limit=self.max_connections,
             )
+        self.host.hub.tail = Tail(list(self.redact))
         self._serve_routing(self.host.layer)
         self.host.when_kernel_gone(self.host.hub.revoke_kernel)
         self.host.when_kernel_restarted(self.host.hub.forget_process)
@@ -294,8 +304,16 @@ class NbChannels(ExtensionApp):
         }
         configs.setdefault(DEFAULT_CHANNEL_LAYER, {"BACKEND": MEMORY})
         for config in configs.values():
-            if config.get("BACKEND") == MEMORY:
-                config["CONFIG"] = self._memory_options() | dict(config.get("CONFIG") or {})
+            if config.get("BACKEND") in MEMORY_BACKENDS:
+                given = dict(config.get("CONFIG") or {})
+                options = self._memory_options()
+                for option in ("channel_capacity", "channel_expiry"):
+                    if isinstance(given.get(option), Mapping):
+                        # Of the patterns the first that matches counts: ours come last.
+                        given[option] = dict(given[option])
+                        for pattern, value in options[option].items():
+                            given[option].setdefault(pattern, value)
+                config["CONFIG"] = options | given
         channel_layers.configure(configs)
         layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
         if not isinstance(layer, InMemoryChannelLayer):

@@ -131,6 +131,12 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._write.add_done_callback(self._drained)
         return False
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait in this process."""
+        stream = self.wire
+        return self._waiting if stream is not None and stream.writing() else 0
+
     def _drained(self, write: "asyncio.Future[None]") -> None:
         self._watched = False
         if not write.cancelled() and write.exception() is None:

@@ -5,8 +5,10 @@ loop pumps their feeds. A frame is made once and written to every socket that st
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
+import secrets
 import threading
 import time
 from collections import Counter
@@ -19,6 +21,7 @@ from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.protocol.events import Control, GoAway, Heartbeat
 from nbchannels.server.clients import Client, Clients
 from nbchannels.server.diagnoses import Collection
+from nbchannels.server.tail import Tail
 
 __all__ = ["Connected", "Hub"]
 
@@ -70,7 +73,8 @@ class Hub:
         self.connections: dict[int, Connected] = {}
         self.clients = Clients()
         self.diagnoses = Collection()
-        self.leases = itertools.count(1)
+        # A client may settle what another server gave it: its numbers must mean nothing here.
+        self.leases = itertools.count(secrets.randbits(48) + 1)
         self._numbers = itertools.count(1)
         self._feeds: dict[GroupState, dict[Feed, None]] = {}
         self._lock = threading.Lock()
@@ -78,6 +82,12 @@ class Hub:
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._principals: Counter[str] = Counter()
+        self.started = time.time()
+        #: The newest messages, while somebody watches them.
+        self.tail = Tail()
+        #: Seconds that the server's loop was late, the last time it was looked at.
+        self.delay = 0.0
+        self._ticked = 0.0
         self._parting: set[asyncio.Task[None]] = set()
         self.counters = {"connected": 0, "refused": 0, "protocol_errors": 0, "stalled": 0}
 
@@ -110,8 +120,9 @@ class Hub:
                 del self._principals[principal]
         for feed in connection.feeds.values():
             self.end(feed)
-        connection.feeds.clear()
         client = connection.client
+        client.left_groups = frozenset(connection.feeds)
+        connection.feeds.clear()
         if client.connection == connection.number:
             client.connection = None
             client.away_since = time.monotonic()
@@ -123,6 +134,11 @@ class Hub:
             self._parting.add(task)
             task.add_done_callback(self._parting.discard)
 
+    def look(self) -> None:
+        """Somebody watches the messages go by: they are recorded for some more seconds."""
+        self.tail.look()
+        self.layer.observer = self.tail.note
+
     def connection_of(self, client: Client) -> Any:
         """See `Post.connection_of`."""
         connection = self.connections.get(client.connection or 0)
@@ -132,7 +148,7 @@ class Hub:
         """See `Post.soon`."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the server ends
             self._loop.call_soon_threadsafe(function)
 
     async def dismiss(self, client: Client) -> None:
@@ -147,6 +163,8 @@ class Hub:
         for channel, letter, consumer, _ in reversed(client.leases.values()):
             self.layer.holder_died(channel, letter, consumer.shown if consumer is not None else "")
         client.leases.clear()
+        for dialogue in list(client.dialogues):
+            dialogue.lost("died", f"{client.label or client.principal} is gone")
         for channel in client.channels:
             await self.layer.close_channel(channel)
         client.channels.clear()
@@ -200,6 +218,11 @@ class Hub:
     async def tick(self) -> None:
         """To be called each second: heartbeats, silence, stalls, clients that did not come back."""
         now = time.monotonic()
+        self.delay = max(0.0, now - self._ticked - 1.0) if self._ticked else 0.0
+        self._ticked = now
+        if self.layer.observer is not None and not self.tail.is_on:
+            self.layer.observer = None
+            self.tail.stop()
         for connection in list(self.connections.values()):
             if now - connection.heard > SILENCE[connection.client.kind]:
                 connection.close(4003, "nothing heard")

@@ -4,26 +4,13 @@ Each address and method of the route table has its `Operation` here; a test comp
 """
 
 import re
-import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from nbchannels.names import MAX_NAME_LENGTH
 from nbchannels.server.host import Limits
 from nbchannels.server.ingest import BODY_TYPES
+from nbchannels.server.schemas import CHANNEL, COUNT, GROUP, Schema, ref, schemas
 
 __all__ = ["OPERATIONS", "Operation", "document"]
-
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_FLAG: Schema = {"type": "boolean"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
-_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-_EPOCH: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
-_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH - 1}
-_GROUP: Schema = _NAME | {"pattern": "^[A-Za-z0-9_.-]+$"}
-_CHANNEL: Schema = _NAME | {"pattern": "^[A-Za-z0-9_.-]+(![A-Za-z0-9_.-]*)?$"}
 
 
 class Operation(NamedTuple):
@@ -93,7 +80,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Messages that nobody worked on, newest first",
         "DeadLetters",
         query={
-            "channel": _CHANNEL,
+            "channel": CHANNEL,
             "limit": {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100},
         },
     ),
@@ -148,7 +135,7 @@ def document(base_url: str, version: str, limits: Limits) -> Schema:
         "security": [{"token": []}, {"query": []}],
         "paths": paths,
         "components": {
-            "schemas": _schemas(limits),
+            "schemas": schemas(limits),
             "securitySchemes": {
                 "token": {
                     "type": "apiKey",
@@ -165,7 +152,7 @@ def document(base_url: str, version: str, limits: Limits) -> Schema:
 def _parameters(path: str) -> Schema:
     if "{name}" not in path:
         return {}
-    kinds = {"groups": _GROUP, "channels": _CHANNEL, "dead-letters": _COUNT}
+    kinds = {"groups": GROUP, "channels": CHANNEL, "dead-letters": COUNT}
     schema = kinds[path.split("/")[1]]
     return {"parameters": [{"name": "name", "in": "path", "required": True, "schema": schema}]}
 
@@ -189,210 +176,11 @@ def _described(path: str, verb: str, operation: Operation) -> Schema:
     if operation.takes:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _ref("Body")}}
+            "content": {"application/json": {"schema": ref("Body")}}
             | {kind: {"schema": {}} for kind in BODY_TYPES},
         }
     return described
 
 
 def _answer(said: str, schema: str) -> Schema:
-    return {"description": said, "content": {"application/json": {"schema": _ref(schema)}}}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(**fields: Schema) -> Schema:
-    """An object that has exactly these fields."""
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": list(fields),
-        "additionalProperties": False,
-    }
-
-
-def _list(of: Schema) -> Schema:
-    return {"type": "array", "items": of}
-
-
-_RECEIPT: dict[str, Schema] = {
-    "kind": {"enum": ["group", "channel"]},
-    "name": _CHANNEL,
-    "members": _COUNT_OR_NULL,
-    "subscribers": _COUNT_OR_NULL,
-    "dropped": _COUNT,
-    "epoch": {"type": ["string", "null"]},
-    "offset": _COUNT_OR_NULL,
-    "tag": _COUNT_OR_NULL,
-    "meaning": {"enum": ["memory", "primary", "replicas"]},
-    "duplicate": _FLAG,
-    "hint": _TEXT_OR_NULL,
-}
-_HELD: dict[str, Schema] = {
-    "members": _COUNT,
-    "subscribers": _COUNT,
-    "messages": _COUNT,
-    "bytes": _COUNT,
-    "epoch": _EPOCH,
-    "offset": _COUNT,
-}
-
-
-_SECONDS: Schema = {"type": "number", "minimum": 0}
-_DEPTH: dict[str, Schema] = {
-    "waiting": _COUNT,
-    "bytes": _COUNT,
-    "oldest": _SECONDS,
-    "capacity": _COUNT,
-    "expiry": _SECONDS,
-    "receivers": _COUNT,
-    "sent": _COUNT,
-    "received": _COUNT,
-    "dropped": _COUNT,
-    "expired": _COUNT,
-}
-#: Of a consumer in a kernel more is known than of one on the server.
-_CONSUMER: Schema = {
-    "type": "object",
-    "properties": {
-        "channel": _TEXT,
-        "filters": _list(_list(_TEXT)),
-        "client": _TEXT,
-        "where": {"enum": ["page", "kernel", "script", "server"]},
-        "connected": _FLAG,
-        "number": _COUNT,
-        "function": _TEXT,
-        "on": _TEXT,
-        "error": _TEXT,
-        "slowest": _SECONDS,
-    }
-    | dict.fromkeys(("held", "credit", "taken", "done", "failed", "later", "returned"), _COUNT),
-    "required": ["channel", "filters", "client", "where", "connected", "number", "error"],
-}
-_DEAD_LETTER: dict[str, Schema] = {
-    "number": _COUNT,
-    "channel": _CHANNEL,
-    "reason": {"enum": ["expired", "failed", "retries", "returns"]},
-    "error": _TEXT,
-    "traceback": _TEXT,
-    "consumer": _TEXT,
-    "time": {"type": "number"},
-    "sent": {"type": "number"},
-    "retries": _COUNT,
-    "returns": _COUNT,
-    "bytes": _COUNT,
-    "codec": {"enum": ["raw", "json", "msgpack", "arrow"]},
-    "message": {"type": ["object", "null"]},
-    "omitted": _TEXT_OR_NULL,
-}
-_DIAGNOSIS: dict[str, Schema] = {
-    "kind": _TEXT,
-    "sentence": _TEXT,
-    "subject": _TEXT,
-    "detail": _TEXT,
-    "client": _TEXT,
-    "where": {"enum": ["page", "kernel", "script", "server"]},
-    "count": _COUNT,
-    "first": {"type": "number"},
-    "time": {"type": "number"},
-}
-
-
-def _schemas(limits: Limits) -> Schema:
-    counters = {"type": "object", "additionalProperties": _COUNT}
-    channel = _object(name=_CHANNEL, process_local=_FLAG, **_DEPTH)
-    message = {"type": "object", "additionalProperties": _ref("Value")}
-    return {
-        "Error": _object(
-            error={
-                "type": "object",
-                "properties": {"code": _TEXT, "message": _TEXT, "temporary": _FLAG},
-                "required": ["code", "message", "temporary"],
-            }
-        ),
-        # What JSON says and a message can hold: integers have 64 bits at most.
-        "Value": {
-            "anyOf": [
-                {"type": ["null", "boolean", "string"]},
-                {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
-                {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max},
-                _list(_ref("Value")),
-                message,
-            ]
-        },
-        "Message": message,
-        "Body": {
-            "anyOf": [
-                _ref("Message"),
-                _list(_ref("Message")) | {"minItems": 1, "maxItems": limits.batch},
-            ]
-        },
-        "Receipt": _object(**_RECEIPT),
-        "Sent": {
-            "anyOf": [
-                _object(**_RECEIPT, text=_TEXT),
-                _object(receipts=_list(_ref("Receipt")), count=_COUNT, text=_TEXT),
-            ]
-        },
-        "Status": _object(
-            version=_TEXT,
-            protocol={"const": "nbchannels.v1"},
-            server={"type": "string", "pattern": "^[0-9a-f]{32}$"},
-            uptime={"type": "number", "minimum": 0},
-            layer=_object(alias=_TEXT, backend=_TEXT),
-            counts=_object(groups=_COUNT, channels=_COUNT, connections=_COUNT, clients=_COUNT),
-        ),
-        "Ticket": _object(ticket=_TEXT, expires=_COUNT),
-        "Group": _object(name=_GROUP, **_HELD),
-        "Groups": _object(groups=_list(_ref("Group"))),
-        "Cleared": _object(epoch=_EPOCH),
-        "Entry": _object(
-            offset=_COUNT,
-            tag=_COUNT,
-            time={"type": "number"},
-            sender=_COUNT,
-            codec={"enum": ["raw", "json", "msgpack", "arrow"]},
-            size=_COUNT,
-            message={"type": ["object", "null"]},
-            omitted=_TEXT_OR_NULL,
-        ),
-        "Messages": _object(
-            group=_GROUP,
-            epoch=_EPOCH,
-            offset=_COUNT,
-            tag=_COUNT,
-            top=_COUNT,
-            recovered=_FLAG,
-            reason={"enum": [None, "epoch", "trimmed", "tag"]},
-            cleared=_FLAG,
-            lost=_COUNT_OR_NULL,
-            messages=_list(_ref("Entry")),
-            next=_TEXT,
-        ),
-        "Channel": channel,
-        "Channels": _object(channels=_list(_ref("Channel"))),
-        "Emptied": _object(removed=_COUNT),
-        "Client": _object(
-            kind={"enum": ["page", "kernel", "script"]},
-            user=_TEXT,
-            label=_TEXT_OR_NULL,
-            connection=_COUNT_OR_NULL,
-            channels=_COUNT,
-            leases=_COUNT,
-            consumers=_COUNT,
-            groups=_list(_TEXT),
-            lag=_COUNT,
-        ),
-        "Clients": _object(clients=_list(_ref("Client"))),
-        "Consumer": _CONSUMER,
-        "Consumers": _object(consumers=_list(_ref("Consumer"))),
-        "DeadLetter": _object(**_DEAD_LETTER),
-        "DeadLetters": _object(dead_letters=_list(_ref("DeadLetter"))),
-        "Discarded": _object(discarded=_COUNT),
-        "Diagnosis": _object(**_DIAGNOSIS),
-        "Diagnoses": _object(diagnoses=_list(_ref("Diagnosis"))),
-        "Statistics": _object(layer=counters, connections=counters, tickets=counters),
-        "Document": {"type": "object", "required": ["openapi", "info", "paths"]},
-    }
+    return {"description": said, "content": {"application/json": {"schema": ref(schema)}}}

@@ -71,7 +71,8 @@ class Policy:
         Args:
             user: as Jupyter knows it, or a `KernelUser`.
             action: one of `RIGHTS`.
-            kind: ``"group"`` or ``"channel"``; anything else is the server's own and has no rules.
+            kind: ``"group"``, ``"channel"``, or ``"everything"``: any rule that denies the right
+                denies it there. Anything else is the server's own and has no rules.
             name: of the group or channel.
         """
         if user is None:
@@ -95,6 +96,8 @@ class Policy:
 
     def permits(self, action: str, kind: str, name: str) -> bool:
         """Whether our own rules allow this, whoever it is."""
+        if kind == "everything":
+            return all(action in rights for _, rights in self._rules)
         if kind not in ("group", "channel"):
             return True
         if _is_reserved(action, name):

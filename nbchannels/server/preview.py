@@ -10,7 +10,7 @@ from nbchannels.encoding import ARROW, HEAD, JSON, MSGPACK, RAW
 from nbchannels.exceptions import ChannelsError
 from nbchannels.protocol.events import Record
 
-__all__ = ["describe"]
+__all__ = ["CODECS", "describe"]
 
 #: A longer JSON text, or msgpack head, is not decoded.
 MOST_TEXT = 256 * 1024
@@ -21,7 +21,7 @@ MOST_BYTES = 64
 #: Deeper values are left out.
 DEPTH = 64
 
-_CODECS = {RAW: "raw", JSON: "json", MSGPACK: "msgpack", ARROW: "arrow"}
+CODECS = {RAW: "raw", JSON: "json", MSGPACK: "msgpack", ARROW: "arrow"}
 
 
 def describe(record: Record) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def describe(record: Record) -> dict[str, Any]:
         "tag": record.tag,
         "time": record.time,
         "sender": record.sender,
-        "codec": _CODECS.get(record.codec, str(record.codec)),
+        "codec": CODECS.get(record.codec, str(record.codec)),
         "size": len(record.body),
         "message": content,
         "omitted": omitted,

@@ -60,8 +60,9 @@ class Rights:
         if self.has(action, kind, name, now):
             return
         if not await self._guard.allows(user, action, kind, name):
+            what = f"{kind} {name!r}" if name else kind
             raise PermissionDenied(
-                f"{called or 'you'} may not {action} {kind} {name!r}; "
+                f"{called or 'you'} may not {action} {what}; "
                 "ask whoever runs this server, or use another name"
             )
         if len(self._until) >= MOST:

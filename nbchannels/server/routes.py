@@ -6,13 +6,6 @@ from typing import Any, NamedTuple
 from nbchannels.server.asgi.handler import AppHandler
 from nbchannels.server.bundle import BUNDLE, BundleHandler
 from nbchannels.server.gateway import KernelSocket, PageSocket
-from nbchannels.server.inspection import (
-    ConsumersHandler,
-    DeadLetterHandler,
-    DeadLettersHandler,
-    DiagnosesHandler,
-    ResendHandler,
-)
 from nbchannels.server.rest import (
     ChannelHandler,
     ChannelsHandler,
@@ -25,6 +18,13 @@ from nbchannels.server.rest import (
     StatisticsHandler,
     StatusHandler,
     TicketHandler,
+)
+from nbchannels.server.rest_work import (
+    ConsumersHandler,
+    DeadLetterHandler,
+    DeadLettersHandler,
+    DiagnosesHandler,
+    ResendHandler,
 )
 from nbchannels.server.websocket import ConsumerSocket
 

@@ -1,4 +1,4 @@
-"""Waiting for what a cursor gives, in tests."""
+"""Waiting for what a channel or a cursor gives, in tests."""
 
 import asyncio
 from typing import Any
@@ -7,10 +7,19 @@ from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Cursor, Item
 from nbchannels.protocol.events import Record
 
-__all__ = ["PATIENCE", "contents", "drain", "next_items"]
+__all__ = ["PATIENCE", "contents", "drain", "next_items", "receive"]
 
 #: Seconds that anything may take.
 PATIENCE = 10.0
+
+
+async def receive(layer: BaseChannelLayer, channel: str) -> Any:
+    """The next message of a channel; a layer that has lost it fails, and does not hang."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await layer.receive(channel)
+    except TimeoutError:
+        raise AssertionError(f"nothing came from channel {channel!r} in {PATIENCE:g} s") from None
 
 
 async def next_items(cursor: Cursor, count: int) -> list[Item]:

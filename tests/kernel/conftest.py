@@ -28,7 +28,7 @@ CONFIG = """
 c.ServerApp.jpserver_extensions = {"nbchannels": True}
 c.NbChannels.channel_layers = {"default": {
     "BACKEND": "nbchannels.layers.memory.InMemoryChannelLayer",
-    "CONFIG": {"channel_capacity": {"small*": 5}},
+    "CONFIG": {"channel_capacity": {"small*": 5}, "channel_expiry": {"short*": 0.2}},
 }}
 c.NbChannels.window = 64
 """

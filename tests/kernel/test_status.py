@@ -5,13 +5,16 @@ import socket
 
 import pytest
 
+from nbchannels.bridge import bridge
 from nbchannels.channel import Group
+from nbchannels.consuming import consume
 from nbchannels.exceptions import ServerNotFound
 from nbchannels.kernel import diagnoses, status
 from nbchannels.kernel.credentials import Found
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.layers.manager import channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
+from tests.kernel.conftest import RunningServer
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbchannels.pending.NobodyListens")
 
@@ -82,6 +85,21 @@ class TestAServerThatDoesNotAnswer:
 
     def test_connecting_begins_only(self, silent):
         assert status.connect() == f"connecting to {silent}"
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+def test_another_server_names_the_consumers_that_are_left_behind(server: RunningServer):
+    old = KernelChannelLayer(find=server.found)
+    before = channel_layers.set("default", old)
+    try:
+        consume("work")(print)
+        told = status.connect(server.url, server.token)
+        assert told.endswith("; run the cells of these consumers again: work")
+        assert "consumers" not in status.connect(server.url, server.token)
+    finally:
+        bridge.run(channel_layers["default"].close())
+        channel_layers.set("default", before)
 
 
 def test_no_server_at_all_is_an_error_with_its_remedy():

@@ -8,7 +8,7 @@ from nbchannels.testing.layers import LayerContract
 
 @pytest.fixture
 def layer():
-    return InMemoryChannelLayer(channel_capacity={"small*": 5})
+    return InMemoryChannelLayer(channel_capacity={"small*": 5}, channel_expiry={"short*": 0.1})
 
 
 class TestMemory(LayerContract):

@@ -233,3 +233,24 @@ def test_many_threads_make_one_layer(layers: ChannelLayerManager):
     assert len(found) == 8
     assert len(set(map(id, found))) == 1
     assert Slow.made == made + 1
+
+
+class TestInANotebook:
+    def test_each_layer_is_looked_after(
+        self, layers: ChannelLayerManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[Any] = []
+        monkeypatch.setattr(manager, "_is_notebook", lambda: True)
+        monkeypatch.setattr("nbchannels.kernel.notebook.begin", seen.append)
+        layers.configure({"default": {"BACKEND": MEMORY}})
+        made = layers["default"]
+        put = InMemoryChannelLayer()
+        layers.set("other", put)
+        assert seen == [made, put]
+
+    def test_elsewhere_the_kernels_modules_are_not_needed(
+        self, layers: ChannelLayerManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(manager, "NOTEBOOK", "no.such.module")
+        layers.configure({"default": {"BACKEND": MEMORY}})
+        assert isinstance(layers["default"], InMemoryChannelLayer)

@@ -1,10 +1,13 @@
 """The magics, in a bare shell with a memory layer."""
 
+import time
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbchannels.channel import Channel, Group
+from nbchannels.consuming import consume, unconsume
 from nbchannels.layers.manager import channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.magics.channels import ChannelsMagics
@@ -51,6 +54,11 @@ def test_send_and_group_send_return_receipts(shell):
         ("send", "work {'f': print}", "EncodingError: msg['f']"),
         ("group_send", "", '%group_send index {"y": 1.5}'),
         ("channels", "connect", "%channels connect URL [TOKEN]"),
+        ("channels", "stop", "%channels stop CHANNEL"),
+        ("channels", "stop work", "NotFound: this kernel has no consumer of channel 'work'"),
+        ("channels", "resend 7", "NotFound: there is no dead letter 7"),
+        ("channels", "discard work", "NotFound: a dead letter has a number, not 'work'"),
+        ("channels", "dead 7 8", "%channels dead [CHANNEL | N]"),
         ("channels", "log top", "%channels top"),
     ],
 )
@@ -144,3 +152,30 @@ def test_connecting_hands_url_and_token_on(shell, monkeypatch, capsys):
 @pytest.mark.parametrize("magic", ["channels", "send", "group_send", "watch"])
 def test_each_magic_has_help_with_an_example(shell, magic):
     assert f"%{magic}" in shell.find_line_magic(magic).__doc__
+
+
+def test_consumers_and_dead_letters(shell, capsys):
+    layer = channel_layers["default"]
+
+    @consume("work")
+    def work(message):
+        raise ValueError("no")
+
+    try:
+        Channel("work").send({"job": 1})
+        while not layer.dead(1):
+            time.sleep(0.005)
+        told = {}
+        for line in ("consumers", "dead", "dead work", "dead 1", "doctor", "stop work"):
+            shell.run_line_magic("channels", line)
+            told[line] = capsys.readouterr().out
+        assert "1 taken, 1 failed: ValueError: no" in told["consumers"]
+        assert "ValueError: no  {'job': 1}" in told["dead"]
+        assert told["dead work"] == told["dead"]
+        assert 'raise ValueError("no")' in told["dead 1"]
+        assert "1 dead letter (failed)" in told["doctor"]
+        assert told["stop work"] == "channel 'work': 1 consumer of this kernel ended\n"
+        shell.run_line_magic("channels", "resend 1")
+        assert Channel("work").receive(5).content == {"job": 1}
+    finally:
+        unconsume()

@@ -5,10 +5,12 @@ from IPython.core.completer import CompletionContext, provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbchannels.channel import Group
+from nbchannels.consuming import consume, unconsume
 from nbchannels.exceptions import LayerUnavailable, ServerNotFound
 from nbchannels.layers.manager import channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.magics import completion as module
+from nbchannels.magics.channels import ChannelsMagics
 from nbchannels.magics.completion import NameCompletion, kind_and_prefix
 from nbchannels.magics.extension import load, unload
 
@@ -25,6 +27,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::nbchannels.pending.NobodyListen
         ("plot = LivePlot('sen", ("groups", "sen")),
         ("Channel('w", ("channels", "w")),
         ("%send work {", None),
+        ("%%consume wo", ("channels", "wo")),
+        ("%channels dead w", ("channels", "w")),
+        ("%channels stop w", ("served", "w")),
+        ("%channels ", ("words", "")),
+        ("%channels log ", None),
         ("Group(name", None),
         ("x = 'in", None),
         ("%channels lo", ("words", "lo")),
@@ -116,3 +123,22 @@ def test_a_shell_completes_names(monkeypatch):
         assert "index" not in completed(shell, 'nb.Group("in')
     finally:
         shell.history_manager.end_session()
+
+
+def test_words_and_the_channels_served_here():
+    before = channel_layers.set("default", InMemoryChannelLayer())
+    try:
+        consume("work")(print)
+        result = NameCompletion()(context("%channels do"))
+        assert [c.text for c in result["completions"]] == ["doctor"]
+        result = NameCompletion()(context("%channels stop w"))
+        assert [c.text for c in result["completions"]] == ["work"]
+    finally:
+        unconsume()
+        channel_layers.set("default", before)
+
+
+def test_every_word_is_known_to_the_magic():
+    said = ChannelsMagics.channels.__doc__
+    assert all(f"%channels {word}" in said for word in module.WORDS)
+    assert said.count("%channels ") == len(module.WORDS) + 1

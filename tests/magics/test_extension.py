@@ -61,11 +61,15 @@ def test_unloading_takes_everything_back(shell):
     magics = shell.magics_manager.magics["line"]
     before = dict(magics)
     callbacks = list(shell.events.callbacks["post_run_cell"])
+    before_cells = list(shell.events.callbacks["pre_run_cell"])
     load(shell)
     assert {"channels", "send", "group_send", "watch"} <= set(magics)
+    assert "consume" in shell.magics_manager.magics["cell"]
     unload(shell)
     assert set(magics) == set(before)
+    assert "consume" not in shell.magics_manager.magics["cell"]
     assert shell.events.callbacks["post_run_cell"] == callbacks
+    assert shell.events.callbacks["pre_run_cell"] == before_cells
     load(shell)
     assert "watch" in magics
     unload(shell)

@@ -52,7 +52,7 @@ def test_hello_says_as_much_as_one_control_record_holds() -> None:
     names = [f"specific.{i:080}!{i}" for i in range(2000)]
     introduction.channels = dict.fromkeys(names)
     subscriptions = [Subscription("g" * 99, since="now") for _ in range(256)]
-    hello, told, _ = introduction.hello(subscriptions)
+    hello, told = introduction.hello(subscriptions)
     text = encode_control(hello)
     assert len(text.encode()) <= MAX_CONTROL
     assert decode_client_control(text) == hello

@@ -321,12 +321,14 @@ async def test_a_description_names_groups_and_lag():
     await turn()
     assert rig.hub.describe() == [
         {
+            "key": connection.client.key,
             "kind": "page",
             "user": "Ada",
             "label": None,
             "connection": connection.number,
             "channels": 0,
             "leases": 0,
+            "consumers": 0,
             "groups": ["a", "b"],
             "lag": 1,
         }

@@ -19,6 +19,7 @@ import nbchannels
 from nbchannels.channel import Channel
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.manager import channel_layers
+from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server.extension import URL_VARIABLE, NbChannels, reachable_url
 from nbchannels.server.host import Host
 from nbchannels.server.hub import Hub
@@ -84,6 +85,21 @@ class TestDefaults:
         assert host.limits.message == 16 * 2**20
         assert host.url is None
         assert not host.counts_as_activity
+
+
+class TestThePathsOfTheMemoryLayer:
+    @pytest.fixture(params=[MEMORY, "nbchannels.layers.InMemoryChannelLayer", InMemoryChannelLayer])
+    def jp_server_config(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        config = {"channel_capacity": {"http.request": 200}}
+        return configured(channel_layers={"default": {"BACKEND": request.param, "CONFIG": config}})
+
+    async def test_it_has_the_servers_options(self, host: Host):
+        layer: Any = host.layer
+        assert layer.expiry == 86_400
+        own = await layer.new_channel()
+        names = ("work", "http.request", own)
+        assert [layer.get_capacity(name) for name in names] == [10_000, 200, 100]
+        assert layer._registry.mailboxes[own].expiry == 60
 
 
 class TestConfigured:

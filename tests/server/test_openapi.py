@@ -11,7 +11,7 @@ from nbchannels.server.openapi import OPERATIONS, document
 from nbchannels.server.rest import MissingHandler
 from nbchannels.server.routes import ROUTES
 from tests.server.conftest import Call
-from tests.server.test_inspection import bury
+from tests.server.test_rest_work import bury
 
 DOCUMENT = document("/a%40b/", "0.1.0", Limits())
 

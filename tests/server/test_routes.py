@@ -12,7 +12,7 @@ from tornado.web import RequestHandler
 from nbchannels.server.host import Host
 from nbchannels.server.routes import ROUTES, Route, handlers
 from tests.server.conftest import Call
-from tests.server.test_inspection import bury
+from tests.server.test_rest_work import bury
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SOCKETS = ("ws", "kernel")

@@ -1,0 +1,48 @@
+"""What is in a layer now, as rows: for whoever looks at it."""
+
+from typing import Any
+
+from nbchannels.layers.memory import InMemoryChannelLayer
+
+__all__ = ["channels", "groups"]
+
+Row = tuple[Any, ...]
+
+
+def groups(layer: InMemoryChannelLayer) -> list[Row]:
+    """Of each group: name, offset, messages, bytes, subscribers, members, last time, epoch."""
+    rows: list[Row] = []
+    with layer._lock:
+        for name, state in layer._registry.groups.items():
+            log = state.log
+            newest = log.after(log.top - 1, 1, 1) if len(log) else ()
+            rows.append(
+                (
+                    name, log.top, len(log), log.bytes, len(state.cursors), len(state.members),
+                    newest[0].time if newest else None, log.epoch,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def channels(layer: InMemoryChannelLayer) -> list[Row]:
+    """Of each channel what is in it, and what went through it.
+
+    Name, waiting, bytes, oldest (seconds), capacity, receivers, sent, received, dropped, expired.
+    """
+    rows: list[Row] = []
+    with layer._lock:
+        now = layer._clock()
+        registry = layer._registry
+        for name, box in registry.mailboxes.items():
+            letters = box.letters
+            receivers = len(box.waiters) + len(registry.scouts.plan(name).scouts)
+            size = sum(len(letter.encoded.body) for letter in letters) if letters else 0
+            oldest = max(0.0, now - letters[0].time) if letters else 0.0
+            rows.append(
+                (
+                    name, len(letters), size, round(oldest, 1), box.capacity, receivers, box.sent,
+                    box.received, box.dropped, box.expired,
+                )
+            )  # fmt: skip
+    return rows

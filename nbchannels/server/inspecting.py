@@ -1,0 +1,147 @@
+"""The calls of the inspector. The table is at the end."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from nbchannels.exceptions import ChannelsError, NotFound
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.names import require_group_name
+from nbchannels.protocol.events import Call
+from nbchannels.server.hub import Hub
+from nbchannels.server.inspector import PANELS, View
+from nbchannels.server.presence import present
+from nbchannels.server.rights import Rights
+from nbchannels.server.tail import MOST_ROWS, Wanted
+
+__all__ = ["INSPECTING"]
+
+#: Bytes of JSON of one whole message that is shown.
+MOST_MESSAGE = 48 * 1024
+
+
+class Looker(Protocol):
+    """The connection that looks."""
+
+    layer: InMemoryChannelLayer
+    hub: Hub
+    rights: Rights
+    view: View
+
+    async def require(self, action: str, kind: str, name: str) -> None:
+        """Check a right."""
+
+
+def _bad(message: str) -> ChannelsError:
+    error = ChannelsError(message)
+    error.code = "bad_request"
+    return error
+
+
+def _optional(call: Call, name: str, kind: type) -> Any:
+    """An argument that may be absent or null."""
+    value = call.arguments.get(name)
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        raise _bad(f"{call.method}: {name} is {value!r:.60}; it is {kind.__name__} or null")
+    return value
+
+
+async def _inspect(connection: Looker, call: Call) -> dict[str, Any]:
+    await connection.require("read", "server", "")
+    panel = call.arguments.get("panel")
+    if panel not in PANELS:
+        raise _bad(f"panel {panel!r:.60}; there are {', '.join(PANELS)}")
+    return connection.view.changes(panel, reset=bool(call.arguments.get("reset")))
+
+
+async def _inspect_layer(connection: Looker, call: Call) -> dict[str, Any]:
+    await connection.require("read", "server", "")
+    layer, hub = connection.layer, connection.hub
+    return {
+        "alias": layer.alias,
+        "backend": type(layer).__name__,
+        "uptime": time.time() - hub.started,
+        "statistics": await layer.statistics(),
+        "connections": len(hub.connections),
+        "clients": len(hub.clients),
+        "hub": dict(hub.counters),
+        "capacity": layer.bounds._asdict(),
+        "loop_delay": hub.delay,
+    }
+
+
+async def _tail(connection: Looker, call: Call) -> dict[str, Any]:
+    await connection.require("read", "server", "")
+    if call.arguments.get("on", True):
+        connection.hub.look()
+    return {"top": connection.hub.tail.top}
+
+
+async def _tail_read(connection: Looker, call: Call) -> dict[str, Any]:
+    await connection.require("read", "server", "")
+    connection.hub.look()
+    wanted = Wanted(
+        _optional(call, "name", str), _optional(call, "text", str), _optional(call, "sender", int),
+        _optional(call, "least", int), _optional(call, "kind", str),
+    )  # fmt: skip
+    after, limit = _optional(call, "after", int), _optional(call, "limit", int)
+    found = connection.hub.tail.read(
+        after or 0, max(1, limit or MOST_ROWS), wanted,
+        lambda kind, name: connection.rights.permits("read", kind, name),
+    )  # fmt: skip
+    while len(json.dumps(found)) > MOST_MESSAGE and found["rows"]:
+        found["missed"] += len(found["rows"]) - len(found["rows"]) // 2
+        found["rows"] = (
+            found["rows"][-(len(found["rows"]) // 2) :] if len(found["rows"]) > 1 else []
+        )
+    return found
+
+
+async def _inspect_message(connection: Looker, call: Call) -> dict[str, Any]:
+    number = _optional(call, "number", int)
+    tail = connection.hub.tail
+    passed = tail.message(number or 0)
+    if passed is None:
+        raise NotFound(f"message {number!r} is not kept any more; the newest 1,000 are")
+    await connection.require("read", passed.kind, passed.name)
+    told = tail.describe(passed)
+    if len(json.dumps(told["message"])) > MOST_MESSAGE:
+        told |= {"message": None, "omitted": f"more than {MOST_MESSAGE:,} bytes as JSON"}
+    return {
+        "message": told["message"],
+        "omitted": told["omitted"],
+        "hex": tail.hexadecimal(passed),
+    }
+
+
+async def _presence(connection: Looker, call: Call) -> list[dict[str, Any]]:
+    group = require_group_name(call.arguments.get("group"))
+    await connection.require("read", "group", group)
+    return await present(connection.hub, group)
+
+
+async def _disconnect(connection: Looker, call: Call) -> None:
+    await connection.require("execute", "server", "")
+    key = call.arguments.get("client")
+    for client in connection.hub.clients:
+        if client.key == key:
+            other = connection.hub.connections.get(client.connection or 0)
+            if other is not None:
+                other.close(4507, "disconnected by someone who looks after this server")
+            return
+    raise NotFound(f"there is no client {key!r:.60}")
+
+
+Method = Callable[[Any, Call], Awaitable[Any]]
+
+#: What the inspector may call.
+INSPECTING: dict[str, Method] = {
+    "inspect": _inspect,
+    "inspect_layer": _inspect_layer,
+    "inspect_message": _inspect_message,
+    "tail": _tail,
+    "tail_read": _tail_read,
+    "presence": _presence,
+    "disconnect": _disconnect,
+}

@@ -1,0 +1,136 @@
+"""What the inspector sees of this server: rows, and which of them have changed.
+
+Each connection that looks has a `View` of its own, which remembers what it was told; an answer
+holds what is new or different since the last. Whoever does not look costs nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from nbchannels.layers import survey
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.server.clients import Clients
+from nbchannels.server.consumers import describe_all
+
+__all__ = ["PANELS", "Server", "View"]
+
+#: Rows in one answer.
+MOST_ROWS = 200
+#: Bytes of the rows of one answer, as JSON; a control record holds 64 KiB.
+MOST_BYTES = 48 * 1024
+#: Groups named in the row of a client; characters of a text in a row.
+MOST_GROUPS, MOST_TEXT = 20, 200
+
+Row = tuple[Any, ...]
+
+
+class Connection(Protocol):
+    """An open connection."""
+
+    feeds: dict[str, Any]
+    stalled_since: float | None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that its socket has not taken."""
+
+
+class Server(Protocol):
+    """The hub."""
+
+    layer: InMemoryChannelLayer
+    clients: Clients
+    connections: dict[int, Any]
+
+
+def _groups(server: Server) -> Iterable[Row]:
+    return survey.groups(server.layer)
+
+
+def _channels(server: Server) -> Iterable[Row]:
+    return survey.channels(server.layer)
+
+
+def _consumers(server: Server) -> Iterable[Row]:
+    for found in describe_all(server.layer):
+        client = str(found["client"])[:MOST_TEXT]
+        key = f"{found.get('client_key', 'server')}/{found['number']}"
+        yield (
+            key, found["channel"], str(found.get("function", ""))[:MOST_TEXT], client,
+            found["where"], found.get("on", ""), found["filters"], found["connected"],
+            found.get("held", 0), found.get("credit", 1), found["taken"], found.get("done", 0),
+            found["failed"], found.get("later", 0), round(found.get("slowest", 0.0), 3),
+            str(found["error"])[:MOST_TEXT], found.get("client_key", ""),
+        )  # fmt: skip
+
+
+def _clients(server: Server) -> Iterable[Row]:
+    for client in server.clients:
+        connection = server.connections.get(client.connection or 0)
+        feeds = connection.feeds if connection is not None else {}
+        lag = sum(feed.log.top - feed.sent for feed in feeds.values())
+        yield (
+            client.key, client.kind, client.user[:MOST_TEXT], client.label,
+            connection is not None, client.since, len(feeds), len(client.channels),
+            len(client.consumers), len(client.leases), lag,
+            connection.buffered if connection is not None else 0, client.connection,
+            sorted(feeds)[:MOST_GROUPS],
+        )  # fmt: skip
+
+
+#: What can be looked at: rows, the first element of each is its key.
+PANELS: dict[str, Callable[[Server], Iterable[Row]]] = {
+    "groups": _groups,
+    "channels": _channels,
+    "consumers": _consumers,
+    "clients": _clients,
+}
+#: Of which right on the row's key a panel's rows are told.
+NAMED = {"groups": "group", "channels": "channel"}
+
+
+class View:
+    """What one connection has been told.
+
+    Args:
+        server: the hub.
+        permits: whether its user may read a group or channel.
+    """
+
+    def __init__(self, server: Server, permits: Callable[[str, str, str], bool]) -> None:
+        self._server = server
+        self._permits = permits
+        self._told: dict[str, dict[str, Row]] = {}
+
+    def changes(self, panel: str, *, reset: bool = False) -> dict[str, Any]:
+        """The rows of a panel that are new or different since the last call.
+
+        Args:
+            panel: one of `PANELS`.
+            reset: tell all.
+        """
+        told = {} if reset else self._told.get(panel, {})
+        self._told[panel] = told
+        kind = NAMED.get(panel)
+        rows: list[Row] = []
+        total, size, more = 0, 0, False
+        seen = set()
+        for row in PANELS[panel](self._server):
+            key = row[0]
+            if kind is not None and not self._permits("read", kind, key):
+                continue
+            total += 1
+            seen.add(key)
+            if told.get(key) == row:
+                continue
+            if len(rows) >= MOST_ROWS or size > MOST_BYTES:
+                more = True
+                continue
+            rows.append(row)
+            size += len(repr(row)) + 2
+            told[key] = row
+        gone = [key for key in told if key not in seen][:MOST_ROWS]
+        for key in gone:
+            del told[key]
+        return {"time": time.time(), "total": total, "rows": rows, "gone": gone, "more": more}

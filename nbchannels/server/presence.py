@@ -1,0 +1,65 @@
+"""Who is in a group: taken from the live connections themselves.
+
+A client that lost its connection a moment ago is still there: a short reconnect is no leaving.
+"""
+
+import time
+from typing import Any, Protocol
+
+from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.server.clients import Client, Clients
+
+__all__ = ["SHORT", "present"]
+
+#: Seconds for which a client that is away counts as present.
+SHORT = 10.0
+
+
+class Server(Protocol):
+    """The hub."""
+
+    layer: InMemoryChannelLayer
+    clients: Clients
+    connections: dict[int, Any]
+
+
+async def present(server: Server, group: str) -> list[dict[str, Any]]:
+    """Who subscribes to a group, and whose channels are members of it.
+
+    Returns:
+        Of each ``kind`` (``page``, ``kernel``, ``script``; ``channel`` for one that is nobody's),
+        ``user``, ``label``, ``connection``, ``since`` and ``as``: ``subscriber`` or ``member``.
+    """
+    found = []
+    now = time.monotonic()
+    for client in server.clients:
+        connection = server.connections.get(client.connection or 0)
+        if connection is not None:
+            subscribes = group in connection.feeds
+        else:
+            subscribes = group in client.left_groups and now - client.away_since < SHORT
+        if subscribes:
+            found.append(_told(client, "subscriber"))
+    members = await server.layer.group_channels(group)
+    owners = {channel: client for client in server.clients for channel in client.channels}
+    for channel in members:
+        owner = owners.get(channel)
+        if owner is not None:
+            found.append(_told(owner, "member") | {"channel": channel})
+        else:
+            found.append(
+                {"kind": "channel", "user": "", "label": channel, "connection": None, "since": None}
+                | {"as": "member", "channel": channel}
+            )
+    return found
+
+
+def _told(client: Client, how: str) -> dict[str, Any]:
+    return {
+        "kind": client.kind,
+        "user": client.user,
+        "label": client.label,
+        "connection": client.connection,
+        "since": client.since,
+        "as": how,
+    }

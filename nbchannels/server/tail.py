@@ -1,0 +1,197 @@
+"""The newest messages of all groups and channels, for who watches them go by.
+
+A ring of references, filled only while somebody looks; it ends by itself when nobody asks any more.
+"""
+
+import binascii
+import fnmatch
+import re
+import threading
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+from nbchannels.encoding import Encoded
+from nbchannels.exceptions import ChannelsError
+from nbchannels.protocol.events import MESSAGE, Record
+from nbchannels.server.preview import CODECS, describe
+from nbchannels.typing import Kind
+
+__all__ = ["Passed", "Tail", "Wanted", "shortened"]
+
+#: Messages in the ring, and their bytes.
+MOST, MOST_BYTES = 1_000, 32 * 2**20
+#: Seconds without a question after which nothing more is recorded.
+PATIENCE = 10.0
+#: Messages in one answer; characters, items and levels of a preview.
+MOST_ROWS, MOST_TEXT, MOST_ITEMS, DEPTH = 50, 200, 20, 4
+HIDDEN = "•••"
+
+
+class Passed(NamedTuple):
+    """A message that went by."""
+
+    number: int
+    kind: Kind
+    name: str
+    time: float
+    sender: int
+    encoded: Encoded
+    offset: int | None
+
+
+class Wanted(NamedTuple):
+    """Which messages somebody wants to see.
+
+    Attributes:
+        name: a glob of group and channel names.
+        text: that the encoded message has in it.
+        sender: the number of the connection that sent it.
+        least: bytes.
+        kind: ``"group"`` or ``"channel"``.
+    """
+
+    name: str | None = None
+    text: str | None = None
+    sender: int | None = None
+    least: int | None = None
+    kind: Kind | None = None
+
+    def has(self, passed: Passed) -> bool:
+        """Whether this is one of them."""
+        return (
+            (self.kind is None or passed.kind == self.kind)
+            and (self.sender is None or passed.sender == self.sender)
+            and (self.least is None or len(passed.encoded.body) >= self.least)
+            and (self.name is None or fnmatch.fnmatchcase(passed.name, self.name))
+            and (self.text is None or self.text.encode() in bytes(passed.encoded.body))
+        )
+
+
+class Tail:
+    """The ring.
+
+    Args:
+        redact: globs of keys whose values are not shown.
+    """
+
+    def __init__(self, redact: list[str] | None = None) -> None:
+        self.top = 0
+        self._redact = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in redact or []]
+        self._ring: deque[Passed] = deque(maxlen=MOST)
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._until = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether somebody looks."""
+        return time.monotonic() < self._until
+
+    def look(self) -> None:
+        """Somebody looks, for some more seconds."""
+        self._until = time.monotonic() + PATIENCE
+
+    def stop(self) -> None:
+        """Nobody looks: the messages are forgotten."""
+        self._until = 0.0
+        with self._lock:
+            self._ring.clear()
+            self._bytes = 0
+
+    def note(
+        self, kind: Kind, name: str, encoded: Encoded, when: float, sender: int, offset: int | None
+    ) -> None:
+        """A message went by; called by the layer, on any thread, while `is_on`."""
+        with self._lock:
+            self.top += 1
+            if len(self._ring) == MOST:
+                self._bytes -= len(self._ring[0].encoded.body)
+            self._ring.append(Passed(self.top, kind, name, when, sender, encoded, offset))
+            self._bytes += len(encoded.body)
+            while self._bytes > MOST_BYTES and len(self._ring) > 1:
+                self._bytes -= len(self._ring.popleft().encoded.body)
+
+    def read(self, after: int, limit: int, wanted: Wanted, may: Any) -> dict[str, Any]:
+        """The newest messages after a number.
+
+        Args:
+            after: their numbers are higher.
+            limit: as many at most.
+            wanted: which.
+            may: ``may(kind, name)``: whether the reader may read it.
+
+        Returns:
+            ``top``, the newest number; ``missed``, how many there were that are not here; ``rows``.
+        """
+        with self._lock:
+            passed = [p for p in self._ring if p.number > after]
+            top, oldest = self.top, self._ring[0].number if self._ring else self.top + 1
+        found = [p for p in passed if wanted.has(p) and may(p.kind, p.name)]
+        rows = found[-min(limit, MOST_ROWS) :]
+        missed = max(0, oldest - after - 1) + len(found) - len(rows)
+        return {"top": top, "missed": missed, "rows": [self._row(p) for p in rows]}
+
+    def message(self, number: int) -> Passed | None:
+        """The message of this number, if it is still there."""
+        with self._lock:
+            return next((p for p in self._ring if p.number == number), None)
+
+    def _row(self, passed: Passed) -> list[Any]:
+        told = self.describe(passed)
+        return [
+            passed.number, passed.kind, passed.name, passed.time, passed.sender,
+            len(passed.encoded.body), CODECS.get(passed.encoded.codec, "raw"), passed.offset,
+            shortened(told["message"]), told["omitted"],
+        ]  # fmt: skip
+
+    def describe(self, passed: Passed) -> dict[str, Any]:
+        """Its content as JSON for people, without what is not shown."""
+        codec, body = passed.encoded
+        record = Record(
+            MESSAGE, codec, 0, passed.name, 0, 0, passed.number, passed.time, passed.sender, body
+        )
+        try:
+            told = describe(record)
+        except ChannelsError as error:  # what cannot be decoded is told, not raised
+            told = {"message": None, "omitted": str(error)[:500]}
+        return told | {"message": self.redacted(told["message"])}
+
+    def redacted(self, value: Any) -> Any:
+        """The value without what the configuration names."""
+        if not self._redact:
+            return value
+        if isinstance(value, dict):
+            return {
+                key: HIDDEN if any(p.match(key) for p in self._redact) else self.redacted(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self.redacted(item) for item in value]
+        return value
+
+    @staticmethod
+    def hexadecimal(passed: Passed) -> str:
+        """The first bytes of it."""
+        return binascii.hexlify(bytes(passed.encoded.body[:512])).decode()
+
+
+def shortened(value: Any, depth: int = DEPTH) -> Any:
+    """A preview: long texts, lists and objects are cut, deep ones left out."""
+    if isinstance(value, str):
+        return value if len(value) <= MOST_TEXT else value[: MOST_TEXT - 1] + "…"
+    if isinstance(value, dict):
+        if depth == 0:
+            return "{…}"
+        cut = {str(k)[:MOST_TEXT]: shortened(v, depth - 1) for k, v in _first(value.items())}
+        return cut | ({"…": f"{len(value) - MOST_ITEMS} more"} if len(value) > MOST_ITEMS else {})
+    if isinstance(value, list):
+        if depth == 0:
+            return "[…]"
+        cut_list = [shortened(item, depth - 1) for item in _first(value)]
+        return cut_list + ([f"… {len(value) - MOST_ITEMS} more"] if len(value) > MOST_ITEMS else [])
+    return value
+
+
+def _first(items: Any) -> Any:
+    return [item for item, _ in zip(items, range(MOST_ITEMS), strict=False)]
