@@ -19,7 +19,13 @@ from typing import Any, Literal, TypeGuard
 
 from nbchannels.consumer import AsyncConsumer
 from nbchannels.diagnoses import report
-from nbchannels.exceptions import ChannelsError, ConsumeLater, ImproperlyConfigured, shown
+from nbchannels.exceptions import (
+    ChannelsError,
+    ConsumeLater,
+    DenyConnection,
+    ImproperlyConfigured,
+    shown,
+)
 from nbchannels.instance import Instance, Settlement, untaken
 from nbchannels.layers.bindings import Binding
 from nbchannels.message import Message
@@ -178,6 +184,10 @@ class Service:
             await self._answer(message, result)
         except ConsumeLater:
             return Settlement("later")
+        except DenyConnection as error:
+            if message.channel_name != "websocket.connect" or message.reply_channel is None:
+                return await self._failed(message, error)
+            await message.reply_channel.asend({"close": True})
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 return Settlement("return")  # this process ends: nobody has worked on it
