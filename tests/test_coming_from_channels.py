@@ -56,7 +56,7 @@ class Row(NamedTuple):
 #: Modules of 1.x only: their headings need not say so.
 OLD = {
     f"channels.{module}"
-    for module in ("message", "asgi", "handler", "delay", "binding", "test", "signals")
+    for module in "message asgi handler delay binding test signals staticfiles".split()
 } | {"channels.security.websockets"}
 
 
@@ -124,7 +124,8 @@ def is_set(owner: type, name: str) -> bool:
     """Whether instances of a class have this attribute."""
     ours = [c for c in owner.__mro__ if c.__module__.startswith(("nbchannels.", "asgiref."))]
     return any(
-        name in inspect.get_annotations(c) or f"self.{name} = " in inspect.getsource(c)
+        name in inspect.get_annotations(c)
+        or re.search(rf"self\.{name}(: \w+)? = ", inspect.getsource(c))
         for c in ours
     )
 

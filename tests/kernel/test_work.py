@@ -362,3 +362,53 @@ async def test_a_class_of_handlers_serves_a_channel(layer, monkeypatch):
         dead = await the_dead(layer)
     assert {letter["content"]["type"] for letter in dead} == {"add.nothing", "subtract.number"}
     cursor.close()
+
+
+@pytest.mark.asyncio
+async def test_a_job_longer_than_the_expiry_of_its_channel_is_not_lost(layer):
+    done, release = Collected(), threading.Event()
+
+    def slow(message):
+        release.wait(PATIENCE)
+        done.take(message["n"])
+
+    await put(layer, "slow", slow, expiry=0.3, capacity=7)
+    await layer.send("slow", {"n": 1})
+    async with asyncio.timeout(PATIENCE):
+        while (await layer.channel_statistics("slow"))["waiting"]:
+            await layer.statistics()
+    await asyncio.sleep(0.6)  # the very time that is the matter
+    release.set()
+    await done.until(1)
+    statistics = await layer.channel_statistics("slow")
+    assert (statistics["capacity"], statistics["expiry"]) == (7, 0.3)
+    assert (list(done), statistics["expired"], await layer.dead_letters()) == ([1], 0, [])
+
+
+@pytest.mark.asyncio
+async def test_what_waits_too_long_goes_to_the_dead_letters(layer):
+    never = threading.Event()
+    await put(layer, "brief", lambda message: never.wait(1.0), expiry=0.2)
+    for n in range(2):
+        await layer.send("brief", {"n": n})
+    (dead, *_) = await the_dead(layer)
+    assert (dead["reason"], dead["content"]) == ("expired", {"n": 1})
+    never.set()
+
+
+@pytest.mark.asyncio
+async def test_a_kernel_that_comes_back_keeps_channels_memberships_and_consumers(far, cable, layer):
+    got = Collected()
+    await put(far, "work", got.take)
+    mine = await far.new_channel()
+    await far.group_add("team", mine)
+    cable.drop()
+    async with asyncio.timeout(PATIENCE):
+        while far.connection.reconnects < 1:
+            await far.statistics()
+    await layer.group_send("team", {"n": 1})
+    await layer.send("work", {"n": 2})
+    assert await far.receive(mine) == {"n": 1}
+    await got.until(1)
+    assert got[0]["n"] == 2
+    await far.services.remove()
