@@ -38,6 +38,8 @@ class Instance:
 
     async def work(self, message: MessageDict) -> Settlement | None:
         """Hand over a message; what became of it. ``None``: the application ended without it."""
+        if self.task.done():
+            return None
         self._finished.clear()
         self._taken, self._result = False, Settlement()
         self._messages.put_nowait(message)
