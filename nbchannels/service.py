@@ -185,9 +185,7 @@ class Service:
         except ConsumeLater:
             return Settlement("later")
         except DenyConnection as error:
-            if message.channel_name != "websocket.connect" or message.reply_channel is None:
-                return await self._failed(message, error)
-            await message.reply_channel.asend({"close": True})
+            return await self._denied(message, error)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 return Settlement("return")  # this process ends: nobody has worked on it
@@ -303,6 +301,16 @@ class Service:
             await reply_channel.asend(result)
 
     # What goes wrong.
+
+    async def _denied(self, message: Message, error: DenyConnection) -> Settlement:
+        """Refuse the WebSocket that asks, as in Channels 1.x; elsewhere there is none to refuse."""
+        if message.channel_name != "websocket.connect" or message.reply_channel is None:
+            return await self._failed(message, error)
+        try:
+            await message.reply_channel.asend({"close": True})
+        except (ChannelsError, OSError) as refused:
+            return await self._failed(message, refused)
+        return Settlement()
 
     async def _failed(self, message: Message, error: BaseException) -> Settlement:
         self.failed += 1

@@ -295,6 +295,19 @@ class BaseChannelLayer(abc.ABC):
     async def group_channels(self, group: str) -> list[str]:
         """The member channels, in the order in which they came."""
 
+    async def presence(self, group: str) -> list[dict[str, Any]]:
+        """Who is in a group: subscribers and members, as far as this layer knows them.
+
+        Returns:
+            Of each ``kind`` (``page``, ``kernel``, ``script``; ``channel`` for one that is
+            nobody's), ``user``, ``label`` (a notebook's path, a script's name, a channel),
+            ``connection``, ``since`` (seconds since 1970), ``as`` (``subscriber`` or ``member``),
+            and of members ``channel``. A layer that knows no clients tells its members.
+        """
+        nobody = {"kind": "channel", "user": "", "connection": None, "since": None, "as": "member"}
+        members = await self.group_channels(require_group_name(group))
+        return [nobody | {"label": channel, "channel": channel} for channel in members]
+
     @abc.abstractmethod
     async def subscribe(self, group: str, start: Start = "now") -> Cursor:
         """A cursor on the group's log; ``cursor.anchor`` says where it stands."""

@@ -3,7 +3,7 @@
 Pure state: the layer's lock guards it, ``now`` is handed in.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from nbchannels.decoding import decode
@@ -84,6 +84,8 @@ class DeadLetters:
         self.forgotten = 0
         #: How many there were since the beginning.
         self.count = 0
+        #: How many of them for each reason.
+        self.reasons: Counter[Reason] = Counter()
         self._letters: OrderedDict[int, DeadLetter] = OrderedDict()
 
     def __len__(self) -> int:
@@ -101,6 +103,7 @@ class DeadLetters:
     ) -> DeadLetter:
         """Keep a letter that was given up."""
         self.count += 1
+        self.reasons[reason] += 1
         dead = DeadLetter(
             self.count, channel, letter, reason, error[:MOST_ERROR],
             traceback[-MOST_TRACEBACK:], consumer[:MOST_ERROR], now,

@@ -48,6 +48,7 @@ class Mailboxes:
         self.dead = DeadLetters()
         self.lost_dialogues: list[tuple[Dialogue, str]] = []
         self.counters = {"sent": 0, "group_sent": 0, "dropped": 0, "expired": 0, "refused": 0}
+        self.counters["failed"] = 0  # by their consumers
         self._capacity = capacity
         self._expiry = expiry
         self._most = most

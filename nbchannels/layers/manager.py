@@ -192,6 +192,12 @@ class ChannelLayerManager:
             raise InvalidChannelLayerError(
                 f"channel layer {alias!r}: {backend.__name__} does not take its CONFIG: {error}"
             ) from error
+        if not isinstance(layer, BaseChannelLayer):
+            raise InvalidChannelLayerError(
+                f"channel layer {alias!r}: {backend.__name__} is no subclass of "
+                "nbchannels.layers.base.BaseChannelLayer; a class that has only Channels' "
+                "specification cannot be used in this version"
+            )
         layer.routing = config.get("ROUTING")
         return self._named(layer, alias)
 

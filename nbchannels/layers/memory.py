@@ -8,7 +8,7 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from nbchannels.encoding import Encoded
@@ -75,6 +75,8 @@ class InMemoryChannelLayer(ReceivingLayer):
         #: Called with kind, name, encoded, time, sender and offset of each message that was sent,
         #: on the sender's thread, while somebody watches them go by.
         self.observer: Observer | None = None
+        #: Who is in a group, of whoever hosts this layer and knows the clients.
+        self.present: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None
         self._lock = threading.Lock()
         self._clock = clock
         self._registry = Registry(
@@ -152,6 +154,12 @@ class InMemoryChannelLayer(ReceivingLayer):
             state = self._registry.groups.get(group)
             return list(state.members) if state else []
 
+    async def presence(self, group: str) -> list[dict[str, Any]]:
+        """See `BaseChannelLayer.presence`."""
+        if self.present is not None:
+            return await self.present(require_group_name(group))
+        return await super().presence(group)
+
     async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
         """See `BaseChannelLayer.subscribe`."""
         return self.cursor(group, start)
@@ -178,6 +186,8 @@ class InMemoryChannelLayer(ReceivingLayer):
         with self._lock:
             state = self._registry.clear(group, self._clock())
         state.announce()
+        if self.witness is not None:
+            self.witness("cleared", {"group": group})
 
     # The layer as a whole.
 
@@ -217,6 +227,8 @@ class InMemoryChannelLayer(ReceivingLayer):
         for state in states:
             state.announce()
         self.tell_lost()
+        if self.witness is not None:
+            self.witness("flushed", {})
 
     async def close(self) -> None:
         """See `BaseChannelLayer.close`."""

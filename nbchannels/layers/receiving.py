@@ -7,6 +7,7 @@ message on.
 import asyncio
 import contextlib
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from nbchannels.decoding import decode
@@ -60,6 +61,9 @@ class _Receiver:
 class ReceivingLayer(ServingLayer):
     """What a layer in memory does with the messages in its channels."""
 
+    #: Told of what happens seldom, on any thread and without the lock: ``witness("failed", {…})``,
+    #: a consumer raised; ``"cleared"``, a group; ``"flushed"``. Names only, never contents.
+    witness: Callable[[str, dict[str, str]], None] | None = None
     #: The consumers of this process; `nbchannels.consuming.services_of` sets it.
     services: Any = None
 
@@ -206,7 +210,23 @@ class ReceivingLayer(ServingLayer):
                 letter.dialogue.settled()
         elif outcome != "fail" and not too_often:
             self._come_back(channel, letter, later=outcome == "later")
-        elif letter.dialogue is not None:
+        else:
+            self._failed(channel, letter, too_often, error, traceback, consumer)
+
+    def _failed(
+        self,
+        channel: str,
+        letter: Letter,
+        too_often: bool,
+        error: str,
+        traceback: str,
+        consumer: str,
+    ) -> None:
+        with self._lock:
+            self._registry.counters["failed"] += 1
+        if self.witness is not None:
+            self.witness("failed", {"channel": channel, "consumer": consumer})
+        if letter.dialogue is not None:
             letter.dialogue.lost("failed", error)
         else:
             reason: Reason = "retries" if too_often else "failed"

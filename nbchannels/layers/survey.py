@@ -4,7 +4,7 @@ from typing import Any
 
 from nbchannels.layers.memory import InMemoryChannelLayer
 
-__all__ = ["channels", "groups"]
+__all__ = ["buried", "channels", "groups", "totals"]
 
 Row = tuple[Any, ...]
 
@@ -23,6 +23,19 @@ def groups(layer: InMemoryChannelLayer) -> list[Row]:
                 )
             )  # fmt: skip
     return rows
+
+
+def totals(layer: InMemoryChannelLayer) -> dict[str, int]:
+    """The counters of a layer and what it holds; `BaseChannelLayer.statistics` without waiting."""
+    with layer._lock:
+        return layer._registry.statistics() | {"leased": len(layer._held)}
+
+
+def buried(layer: InMemoryChannelLayer) -> tuple[int, dict[str, int]]:
+    """How many dead letters there were since the beginning, and how many for each reason."""
+    with layer._lock:
+        dead = layer._registry.dead
+        return dead.count, {str(reason): number for reason, number in dead.reasons.items()}
 
 
 def channels(layer: InMemoryChannelLayer) -> list[Row]:

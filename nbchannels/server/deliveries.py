@@ -122,6 +122,10 @@ class Deliveries:
         self.client.leases[number] = Lease(channel, letter, consumer, time.monotonic())
         if letter.dialogue is not None:
             letter.dialogue.taken(consumer)
+        tap = None if consumer is not None else self.taps.get(channel)
+        if tap is not None and not tap.credit:  # spent: who receives once is not kept
+            tap.close()
+            del self.taps[channel]
         flags = REDELIVERED if letter.redelivered else 0
         record = Record(
             DELIVERY, letter.encoded.codec, flags, channel, consumer.number if consumer else 0,
@@ -187,6 +191,7 @@ class Deliveries:
         client.consumers[consumer.number] = consumer
         self._adopt(consumer)
         self.layer.enlist(consumer, consumer.capacity, consumer.expiry)
+        self.hub.note("consumer", "registered", channel=channel, consumer=consumer.shown)
 
     def _adopt(self, consumer: KernelConsumer) -> None:
         """What the one of this number before it has in hand counts against its credit."""

@@ -32,10 +32,11 @@ class Slow(InMemoryChannelLayer):
         super().__init__()
 
 
-class Open:
-    """A third party's class that takes anything."""
+class Open(InMemoryChannelLayer):
+    """It does not say what it takes."""
 
     def __init__(self, **options: Any) -> None:
+        super().__init__()
         self.options = options
 
 
@@ -254,3 +255,17 @@ class TestInANotebook:
         monkeypatch.setattr(manager, "NOTEBOOK", "no.such.module")
         layers.configure({"default": {"BACKEND": MEMORY}})
         assert isinstance(layers["default"], InMemoryChannelLayer)
+
+
+class SpecificationOnly:
+    """As the layers of Channels are."""
+
+    async def send(self, channel, message):
+        """As Channels has it."""
+
+
+def test_a_class_that_has_only_the_specification_is_refused_with_a_sentence():
+    manager = ChannelLayerManager()
+    manager.configure({"site": {"BACKEND": SpecificationOnly}})
+    with pytest.raises(InvalidChannelLayerError, match="no subclass of"):
+        manager["site"]

@@ -196,6 +196,13 @@ BROKEN = {
         """,
         {"test_bad_names_are_refused"},
     ),
+    "forgets_what_failed": (
+        """
+        async def settle(self, lease, outcome="done", error="", traceback=""):
+            await super().settle(lease, "done")
+        """,
+        {"test_a_failure_is_kept_with_its_error_and_traceback"},
+    ),
     "keeps_what_was_cleared": (
         """
         async def clear(self, group):
@@ -215,7 +222,17 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run their tests, away from this checkout's own settings."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONPATH" and "PYTEST" not in k}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-ra",
+            "--timeout=20",
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ],
         cwd=folder,
         env=kept,
         capture_output=True,
@@ -241,9 +258,9 @@ def broken_failed(tmp_path_factory):
     layers = "from theirs import CountingLayer\n"
     tests = (
         "import pytest\n\nimport broken\n"
-        "from nbchannels.testing import reading\n"
+        "from nbchannels.testing import lease_contract, reading\n"
         "from nbchannels.testing.layers import LayerContract\n\n"
-        "reading.PATIENCE = 0.3\n"
+        "lease_contract.PATIENCE = reading.PATIENCE = 0.3\n"
     )
     for how, (body, _) in BROKEN.items():
         layers += f"\n\nclass {how}(CountingLayer):\n" + textwrap.indent(

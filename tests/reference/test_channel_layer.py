@@ -1,13 +1,15 @@
 """Section "Channel Layer" of the Reference."""
 
+import json
+import urllib.request
+
 import pytest
 
 import nbchannels
 from nbchannels import Channel, channel_layers, consume, get_channel_layer, include, route
-from nbchannels.bridge import bridge
 from nbchannels.consuming import unconsume
 from nbchannels.message import Message
-from tests.reference.conftest import MEMORY
+from tests.reference.conftest import MEMORY, PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::nbchannels.pending.NobodyListens")
 
@@ -146,8 +148,19 @@ def test_match_finds_nothing(layer):
 
 @pytest.mark.integration
 @pytest.mark.parametrize("layer", ["server"], indirect=True)
-def test_on_the_server_a_kernels_consumer_is_found_too(server, layer):
-    """Channel Layer 6: the server's router knows what this process has in service."""
+def test_the_servers_router_knows_it_too(server, layer):
+    """Channel Layer 6: on the server, the channels that consumers of its clients can handle."""
+
+    def known():
+        asked = urllib.request.Request(
+            f"{server.url}nbchannels/api/consumers",
+            headers={"Authorization": f"token {server.token}"},
+        )
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+            return {one["channel"] for one in json.loads(answer.read())["consumers"]}
+
+    assert "work" not in known()
     consume("work", channel_layer=layer)(consumer)
-    statistics = bridge.run(layer.channel_statistics("work"))
-    assert statistics["receivers"] == 1
+    assert "work" in known()
+    unconsume("work", channel_layer=layer)
+    assert "work" not in known()

@@ -198,3 +198,25 @@ async def test_who_cannot_take_it_now_passes_it_on():
     await turn()
     assert deliveries(out_one) == []
     assert len(deliveries(out_two)) == 1
+
+
+async def test_a_spent_credit_leaves_nothing_behind():
+    rig = Rig()
+    connection, transport = await rig.connect()
+    for n in range(3):  # as many channels as there are questions
+        await say(connection, op="credit", channel=f"ask.a!{n}", credit=1)
+        await rig.layer.send(f"ask.a!{n}", {"n": n})
+        await turn()
+        (record,) = deliveries(transport)
+        await say(connection, op="settle", leases=[[record.sequence, "done"]])
+    await rig.layer.send("waits", {"n": 3})
+    await say(connection, op="credit", channel="waits", credit=1)
+    assert len(deliveries(transport)) == 1
+    assert connection.deliveries.taps == {}
+    assert (await rig.layer.names())["channels"] == []
+    # And what comes later goes to whoever is ready then.
+    await rig.layer.send("waits", {"n": 4})
+    await turn()
+    assert deliveries(transport) == []
+    await say(connection, op="credit", channel="waits", credit=1)
+    assert len(deliveries(transport)) == 1
