@@ -245,6 +245,17 @@ class Group(_Target):
         """The async twin of `channels`."""
         return await self.channel_layer.group_channels(self.name)
 
+    def presence(self) -> list[dict[str, Any]]:
+        """Who is in this group: kernels with their notebook, pages, scripts, and members.
+
+        Taken from the live connections; see `BaseChannelLayer.presence` for the keys.
+        """
+        return bridge.run(self.apresence())
+
+    async def apresence(self) -> list[dict[str, Any]]:
+        """The async twin of `presence`."""
+        return await self.channel_layer.presence(self.name)
+
     def __len__(self) -> int:
         return len(self.channels)
 

@@ -6,6 +6,7 @@ it runs in the context of that cell. Nothing that it does wrong ends anything bu
 """
 
 import asyncio
+import contextlib
 import contextvars
 import dataclasses
 import functools
@@ -315,7 +316,7 @@ class Service:
     async def _failed(self, message: Message, error: BaseException) -> Settlement:
         self.failed += 1
         text = _traceback(error)
-        self.error = f"{type(error).__name__}: {error}"
+        self.error = _sentence(error)
         self._context.copy().run(_print_error, f"{self.name} failed on {message!r:.200}\n{text}")
         self._report("consumer-failed", f"{self.name} failed: {self.error}", text)
         channel = message.content.get("reply_channel")
@@ -324,7 +325,7 @@ class Service:
                 await message.reply_channel.asend(
                     {"type": FAILED, "error": self.error, "consumer": self.name}
                 )
-            except (ChannelsError, OSError) as refused:
+            except Exception as refused:  # also a warning, where those are errors
                 self._report("no-answer", f"{self.name} could not tell of its failure: {refused}")
         return Settlement("fail", self.error, text)
 
@@ -375,5 +376,13 @@ def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, frames))
 
 
+def _sentence(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ fails
+        return f"{type(error).__name__}, which cannot be shown"
+
+
 def _print_error(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, or it is closed
+        sys.stderr.write(f"{text}\n")

@@ -109,11 +109,10 @@ HEAVY = (
 # Modules whose tests stand in a file of another name.
 COVERED_BY: dict[str, str] = {
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
-    # What it does shows at a real socket only.
-    "server.gateway": "tests/integration/test_doors.py",
     # The conformance suite is tests itself: the memory layer runs all of it.
     "testing.layers": "tests/layers/test_contract.py",
     "testing.channel_contract": "tests/layers/test_contract.py",
+    "testing.lease_contract": "tests/layers/test_contract.py",
     "testing.log_contract": "tests/layers/test_contract.py",
     "testing.value_contract": "tests/layers/test_contract.py",
     "testing.reading": "tests/layers/test_contract.py",

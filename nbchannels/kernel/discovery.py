@@ -30,11 +30,19 @@ _CHOOSE = "set NBCHANNELS_URL and NBCHANNELS_TOKEN to choose one"
 _explicit: dict[str, str | None] = {}
 
 
-def connect_to(url: str | None, token: str | None = None) -> None:
-    """Say which server it shall be; ``None`` goes back to finding it."""
+def connect_to(
+    url: str | None, token: str | None = None, *, source: str = "%channels connect"
+) -> None:
+    """Say which server it shall be; ``None`` goes back to finding it.
+
+    Args:
+        url: of the server.
+        token: that it takes.
+        source: where the user said so, for sentences.
+    """
     _explicit.clear()
     if url is not None:
-        _explicit.update(url=url, token=token)
+        _explicit.update(url=url, token=token, source=source)
 
 
 def find_server() -> Found:
@@ -44,7 +52,7 @@ def find_server() -> Found:
         ServerNotFound: there is none; the sentence says what to run, and where.
     """
     chosen = _explicit.get("url")
-    source = "%channels connect" if chosen else "NBCHANNELS_URL"
+    source = (_explicit.get("source") if chosen else None) or "NBCHANNELS_URL"
     url = chosen or os.environ.get("NBCHANNELS_URL")
     token = _explicit.get("token") if chosen else os.environ.get("NBCHANNELS_TOKEN")
     identity = kernel_identity()

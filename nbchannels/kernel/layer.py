@@ -183,6 +183,12 @@ class KernelChannelLayer(BaseChannelLayer):
         names = await self.connection.call("group_channels", {"group": require_group_name(group)})
         return list(names)
 
+    async def presence(self, group: str) -> list[dict[str, Any]]:
+        """See `BaseChannelLayer.presence`: taken from the live connections of the server."""
+        asked = {"group": require_group_name(group)}
+        found: list[dict[str, Any]] = await self.connection.call("presence", asked)
+        return found
+
     async def subscribe(self, group: str, start: Start = "now") -> RemoteCursor:
         """See `BaseChannelLayer.subscribe`."""
         require_group_name(group)

@@ -9,7 +9,7 @@ from nbchannels.consuming import services_of, unconsume
 from nbchannels.exceptions import ImproperlyConfigured, NotFound, shown
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.layers.manager import get_channel_layer
-from nbchannels.names import near_match
+from nbchannels.names import near_match, require_group_name
 from nbchannels.service import Service
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "served_channels",
     "services_here",
     "stop",
+    "who",
 ]
 
 #: Seconds to wait for an answer of the server, and dead letters in one answer.
@@ -107,6 +108,42 @@ def _filters(steps: list[list[str]]) -> str:
 
 def _none(what: str) -> str:
     return f'no {what} yet; @nb.consume("work") or %%consume work makes one'
+
+
+# Presence.
+
+
+def who(group: str) -> str:
+    """Who is in a group, a line each: kernels with their notebook, pages, scripts, members.
+
+    Raises:
+        InvalidName: it cannot be the name of a group.
+    """
+    require_group_name(group)
+    layer = get_channel_layer()
+    found = bridge.run(layer.presence(group), PATIENCE)
+    if found:
+        return "\n".join(map(_present, found))
+    known = bridge.run(layer.names(), PATIENCE)["groups"]
+    near = near_match(group, known) if group not in known else None
+    return f"nobody is in group {group!r}" + (f"; did you mean {near!r}?" if near else "")
+
+
+def _present(found: dict[str, Any]) -> str:
+    label, user = found["label"] or "", found["user"] or ""
+    if label and user.startswith("kernel:"):  # the notebook says it better
+        user = ""
+    since = f"since {_clock(found['since'])}" if found["since"] else ""
+    how = found["as"]
+    if found.get("channel") and found["channel"] != label:
+        how += f", channel {found['channel']!r}"
+    name = label if not user or user == label else f"{label} ({user})" if label else user
+    return f"  {found['kind']:<8} {_plain(name):<40} {since:<15} {how}".rstrip()
+
+
+def _plain(text: str) -> str:
+    """Others wrote it: what does not print is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 # Dead letters.

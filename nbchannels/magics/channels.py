@@ -20,6 +20,7 @@ _CHANNELS = """%channels                     the connection, and what goes on
 %channels log                 what happened
 %channels top                 the groups with their numbers
 %channels consumers           who serves which channels
+%channels who GROUP           who is in a group
 %channels stop CHANNEL        end a consumer of this kernel
 %channels dead [CHANNEL | N]  messages that nobody worked on
 %channels resend N            send one of them again
@@ -43,6 +44,7 @@ class ChannelsMagics(Magics):
             %channels log                 what happened
             %channels top                 the groups with their numbers
             %channels consumers           who serves which channels
+            %channels who GROUP           who is in a group
             %channels stop CHANNEL        end a consumer of this kernel
             %channels dead [CHANNEL | N]  messages that nobody worked on
             %channels resend N            send one of them again
@@ -60,6 +62,8 @@ class ChannelsMagics(Magics):
                 text = told(doctor.report)
             case ["consumers"]:
                 text = told(reports.consumers)
+            case ["who", group]:
+                text = told(reports.who, group)
             case ["stop", channel]:
                 text = told(reports.stop, channel)
             case ["dead", *which] if len(which) < 2:

@@ -16,13 +16,15 @@ __all__ = ["NameCompletion", "kind_and_prefix"]
 _PLACE = re.compile(
     r"""(?: ^\s*%(?P<word>channels)\s+
           | ^\s*%channels\s+(?P<here>stop)\s+
-          | ^\s*%?%(?P<magic>send|group_send|watch|consume|channels\s+dead)\s+
+          | ^\s*%?%(?P<magic>send|group_send|watch|consume|channels\s+(?:dead|who))\s+
           | \b(?P<call>Group|Channel|Live[A-Za-z]+)\(\s*["'] )
         (?P<prefix>[A-Za-z0-9\-_.!]*)$""",
     re.VERBOSE,
 )
 #: What may stand behind ``%channels``.
-WORDS = ("connect", "consumers", "dead", "discard", "doctor", "log", "resend", "stop", "top")
+WORDS = (
+    "connect", "consumers", "dead", "discard", "doctor", "log", "resend", "stop", "top", "who",
+)  # fmt: skip
 #: Seconds that names are remembered: completion asks with each key.
 MEMORY = 2.0
 
@@ -41,7 +43,7 @@ def kind_and_prefix(line: str) -> tuple[str, str] | None:
     if found["here"]:
         return "served", found["prefix"]
     magic = found["magic"] or ""
-    is_channel = magic in ("send", "consume") or magic.startswith("channels")
+    is_channel = magic in ("send", "consume") or magic.endswith("dead")
     is_channel = is_channel or found["call"] == "Channel"
     return ("channels" if is_channel else "groups"), found["prefix"]
 

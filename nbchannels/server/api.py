@@ -93,6 +93,11 @@ class ApiHandler(APIHandler):
     def compute_etag(self) -> None:
         """None: each answer is a new one."""
 
+    def on_finish(self) -> None:
+        """The request is counted."""
+        self.host.count_answer("api", self.get_status())
+        super().on_finish()
+
     def answer(self, value: Any, status: int = 200) -> None:
         """Finish with JSON."""
         self.set_status(status)

@@ -219,7 +219,7 @@ async def _dead_letters(connection: Caller, call: Call) -> list[dict[str, Any]]:
                    d.letter.encoded.body)
         )
         for d in found
-        if len(d.letter.encoded.body) <= DEAD_BYTES
+        if len(d.letter.encoded.body) <= DEAD_BYTES and call.arguments.get("contents", True)
     ]  # fmt: skip
     if records:
         connection.send_entries(b"".join(records))

@@ -85,6 +85,8 @@ class Client:
             "user": self.user,
             "label": self.label,
             "connection": self.connection,
+            "connected": self.connection is not None,
+            "since": self.since,
             "channels": len(self.channels),
             "leases": len(self.leases),
             "consumers": len(self.consumers),

@@ -168,7 +168,11 @@ class Connection:
     def describe(self) -> dict[str, Any]:
         """For the inspector and REST."""
         lag = sum(feed.log.top - feed.sent for feed in self.feeds.values())
-        return self.client.describe() | {"groups": sorted(self.feeds), "lag": lag}
+        return self.client.describe() | {
+            "groups": sorted(self.feeds),
+            "lag": lag,
+            "buffered": self.buffered,
+        }
 
     # What comes from the socket.
 

@@ -253,7 +253,8 @@ class KernelConsumer:
     @property
     def shown(self) -> str:
         """For people: the function, and where it runs."""
-        return f"{self.about.get('function', '')} of {self.party.label or self.party.principal}"
+        function = self.about.get("function") or "a consumer"
+        return f"{function} of {self.party.label or self.party.principal}"
 
     def __repr__(self) -> str:
         return f"<KernelConsumer {self.binding.channel!r}: {self.shown}>"

@@ -20,7 +20,9 @@ from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.routes import Router
 from nbchannels.server.asgi.mount import Mount
+from nbchannels.server.events import Events
 from nbchannels.server.host import Host, Limits
+from nbchannels.server.metrics import Metrics
 from nbchannels.server.policy import Policy
 from nbchannels.server.routes import handlers
 from nbchannels.server.tail import Tail
@@ -189,6 +191,8 @@ class NbChannels(ExtensionApp):
     host: Host | None = None
     _taken: str | None = None
     _timers: tuple[PeriodicCallback, ...] = ()
+    _events: Events | None = None
+    _metrics: Metrics | None = None
 
     def _find_my_config(self, cfg: Any) -> Any:
         # traitlets copies each value, deeply: an application with a lock has no copy, and another
@@ -260,6 +264,10 @@ class NbChannels(ExtensionApp):
             os.environ[URL_VARIABLE] = host.url
         if host.mount is not None:
             host.mount.start()
+        self._events = Events(serverapp.event_logger, host.hub)
+        self._events.start()
+        self._metrics = Metrics(host)
+        self._metrics.start()
         self._timers = (
             PeriodicCallback(self._tick, TICK * 1000),
             PeriodicCallback(host.layer.sweep, SWEEP * 1000),
@@ -272,6 +280,9 @@ class NbChannels(ExtensionApp):
         for timer in self._timers:
             timer.stop()
         self._timers = ()
+        for told in (self._events, self._metrics):
+            if told is not None:
+                told.stop()
         host, self.host = self.host, None
         if host is None:
             return
@@ -345,3 +356,5 @@ class NbChannels(ExtensionApp):
         if self.host is not None:
             await self.host.sweep_kernels()
             await self.host.hub.tick()
+            if self._events is not None:
+                self._events.tick()

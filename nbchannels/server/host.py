@@ -1,10 +1,12 @@
 """What the handlers share: one `Host` per server process, in ``settings["nbchannels"]``."""
 
+import functools
 import importlib.metadata
 import logging
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.hub import Hub
 from nbchannels.server.policy import KernelUser, Policy
+from nbchannels.server.presence import present
 from nbchannels.server.router import Router
 from nbchannels.server.tickets import Tickets
 
@@ -109,7 +112,10 @@ class Host:
         self.router = layer.router = Router(layer, self.hub)
         self.diagnoses = self.hub.diagnoses
         self._listening = listen(self.diagnoses.note_own)
+        layer.present = functools.partial(present, self.hub)
         self.sockets: set[Any] = set()
+        #: HTTP requests that were answered: by ``api``, ``http``, ``app``, and class of status.
+        self.answered: Counter[tuple[str, str]] = Counter()
         self.started = time.time()
         self.url: str | None = None
         self.mount: Mount | None = None
@@ -132,6 +138,10 @@ class Host:
     def backend(self) -> str:
         """One word for where the layer lives."""
         return "memory"
+
+    def count_answer(self, door: str, status: int) -> None:
+        """An HTTP request was answered."""
+        self.answered[door, f"{status // 100}xx"] += 1
 
     # Kernels.
 

@@ -124,6 +124,11 @@ class ConsumerHandler(JupyterHandler):
     def compute_etag(self) -> None:
         """None but the consumer's own."""
 
+    def on_finish(self) -> None:
+        """The request is counted."""
+        self.host.count_answer("http", self.get_status())
+        super().on_finish()
+
     # The body.
 
     async def data_received(self, chunk: bytes) -> None:

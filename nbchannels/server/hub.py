@@ -89,6 +89,8 @@ class Hub:
         self.delay = 0.0
         self._ticked = 0.0
         self._parting: set[asyncio.Task[None]] = set()
+        #: Told of who comes and goes: ``notice("client", "connected", client=…, …)``.
+        self.notice: Callable[..., None] | None = None
         self.counters = {"connected": 0, "refused": 0, "protocol_errors": 0, "stalled": 0}
 
     # Connections.
@@ -103,6 +105,18 @@ class Hub:
         self.connections[connection.number] = connection
         self._principals[connection.client.principal] += 1
         self.counters["connected"] += 1
+        self._note(connection.client, "connected")
+
+    def note(self, kind: str, action: str, /, **data: str | int) -> None:
+        """Something happened; see `nbchannels.server.events`."""
+        if self.notice is not None:
+            self.notice(kind, action, **data)
+
+    def _note(self, client: Client, action: str) -> None:
+        self.note(
+            "client", action, client=client.key, kind=client.kind, user=client.user,
+            label=client.label or "",
+        )  # fmt: skip
 
     def count_beside(self, client: Client) -> tuple[int, int]:
         """Connections of all, and of the client's principal, but the one it would replace."""
@@ -118,6 +132,7 @@ class Hub:
             self._principals[principal] -= 1
             if not self._principals[principal]:
                 del self._principals[principal]
+            self._note(connection.client, "disconnected")
         for feed in connection.feeds.values():
             self.end(feed)
         client = connection.client
@@ -265,5 +280,10 @@ class Hub:
             connection.close(4000, reason)
 
     def describe(self) -> list[dict[str, Any]]:
-        """The clients, for the inspector and REST."""
-        return [connection.describe() for connection in self.connections.values()]
+        """The clients, also those that are away for a moment, for REST."""
+        here = [self.connections.get(client.connection or 0) for client in self.clients]
+        away = {"groups": [], "lag": 0, "buffered": 0}
+        return [
+            client.describe() | away if connection is None else connection.describe()
+            for client, connection in zip(self.clients, here, strict=True)
+        ]

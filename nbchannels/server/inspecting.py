@@ -13,9 +13,16 @@ from nbchannels.server.hub import Hub
 from nbchannels.server.inspector import PANELS, View
 from nbchannels.server.presence import present
 from nbchannels.server.rights import Rights
-from nbchannels.server.tail import MOST_ROWS, Wanted
+from nbchannels.server.tail import MOST_ROWS, Passed, Wanted
 
-__all__ = ["INSPECTING"]
+__all__ = [
+    "INSPECTING",
+    "disconnect",
+    "layer_facts",
+    "passed_message",
+    "read_tail",
+    "whole_message",
+]
 
 #: Bytes of JSON of one whole message that is shown.
 MOST_MESSAGE = 48 * 1024
@@ -57,7 +64,12 @@ async def _inspect(connection: Looker, call: Call) -> dict[str, Any]:
 
 async def _inspect_layer(connection: Looker, call: Call) -> dict[str, Any]:
     await connection.require("read", "server", "")
-    layer, hub = connection.layer, connection.hub
+    return await layer_facts(connection.hub)
+
+
+async def layer_facts(hub: Hub) -> dict[str, Any]:
+    """What is known of a server's layer as a whole."""
+    layer = hub.layer
     return {
         "alias": layer.alias,
         "backend": type(layer).__name__,
@@ -78,33 +90,61 @@ async def _tail(connection: Looker, call: Call) -> dict[str, Any]:
     return {"top": connection.hub.tail.top}
 
 
+def read_tail(
+    hub: Hub,
+    after: int,
+    limit: int,
+    wanted: Wanted,
+    may: Callable[[str, str], bool],
+    *,
+    oldest_first: bool = False,
+) -> dict[str, Any]:
+    """`Tail.read`, within what one answer holds; for some more seconds messages are recorded."""
+    hub.look()
+    tail = hub.tail
+    limit = max(1, min(limit, MOST_ROWS))
+    found = tail.read(after, limit, wanted, may, oldest_first=oldest_first)
+    while len(json.dumps(found)) > MOST_MESSAGE and limit > 1:
+        limit //= 2
+        found = tail.read(after, limit, wanted, may, oldest_first=oldest_first)
+    return found
+
+
 async def _tail_read(connection: Looker, call: Call) -> dict[str, Any]:
     await connection.require("read", "server", "")
-    connection.hub.look()
     wanted = Wanted(
         _optional(call, "name", str), _optional(call, "text", str), _optional(call, "sender", int),
         _optional(call, "least", int), _optional(call, "kind", str),
     )  # fmt: skip
     after, limit = _optional(call, "after", int), _optional(call, "limit", int)
-    found = connection.hub.tail.read(
-        after or 0, max(1, limit or MOST_ROWS), wanted,
+    return read_tail(
+        connection.hub, after or 0, limit or MOST_ROWS, wanted,
         lambda kind, name: connection.rights.permits("read", kind, name),
+        oldest_first=call.arguments.get("oldest_first") is True,
     )  # fmt: skip
-    while len(json.dumps(found)) > MOST_MESSAGE and found["rows"]:
-        found["missed"] += len(found["rows"]) - len(found["rows"]) // 2
-        found["rows"] = (
-            found["rows"][-(len(found["rows"]) // 2) :] if len(found["rows"]) > 1 else []
-        )
-    return found
 
 
 async def _inspect_message(connection: Looker, call: Call) -> dict[str, Any]:
-    number = _optional(call, "number", int)
-    tail = connection.hub.tail
-    passed = tail.message(number or 0)
+    passed = passed_message(connection.hub, _optional(call, "number", int) or 0)
+    await connection.require("read", passed.kind, passed.name)
+    return whole_message(connection.hub, passed)
+
+
+def passed_message(hub: Hub, number: int) -> Passed:
+    """A message that went by while somebody watched.
+
+    Raises:
+        NotFound: it is not kept.
+    """
+    passed = hub.tail.message(number)
     if passed is None:
         raise NotFound(f"message {number!r} is not kept any more; the newest 1,000 are")
-    await connection.require("read", passed.kind, passed.name)
+    return passed
+
+
+def whole_message(hub: Hub, passed: Passed) -> dict[str, Any]:
+    """All of a message, as far as it can be shown."""
+    tail = hub.tail
     told = tail.describe(passed)
     if len(json.dumps(told["message"])) > MOST_MESSAGE:
         told |= {"message": None, "omitted": f"more than {MOST_MESSAGE:,} bytes as JSON"}
@@ -123,10 +163,18 @@ async def _presence(connection: Looker, call: Call) -> list[dict[str, Any]]:
 
 async def _disconnect(connection: Looker, call: Call) -> None:
     await connection.require("execute", "server", "")
-    key = call.arguments.get("client")
-    for client in connection.hub.clients:
+    disconnect(connection.hub, call.arguments.get("client"))
+
+
+def disconnect(hub: Hub, key: Any) -> None:
+    """Close the connection of a client; it does not come back by itself.
+
+    Raises:
+        NotFound: there is no client of this key.
+    """
+    for client in hub.clients:
         if client.key == key:
-            other = connection.hub.connections.get(client.connection or 0)
+            other = hub.connections.get(client.connection or 0)
             if other is not None:
                 other.close(4507, "disconnected by someone who looks after this server")
             return

@@ -63,6 +63,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             "limit": {"type": "integer", "minimum": 1, "maximum": 256, "default": 100},
         },
     ),
+    ("api/groups/{name}/presence", "GET"): Operation(
+        "Who is in a group: pages, kernels and scripts that subscribe, and member channels",
+        "Presence",
+        (404,),
+    ),
     ("api/channels", "GET"): Operation("The channels, the newest first, at most 500", "Channels"),
     ("api/channels/{name}", "GET"): Operation("What is known of a channel", "Channel", (404,)),
     ("api/channels/{name}", "POST"): Operation(
@@ -74,7 +79,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("api/channels/{name}", "DELETE"): Operation(
         "Empty a channel; a process-local one ends", "Emptied"
     ),
-    ("api/clients", "GET"): Operation("Pages, kernels and scripts that are connected", "Clients"),
+    ("api/clients", "GET"): Operation(
+        "Pages, kernels and scripts that are connected, or were less than a minute ago", "Clients"
+    ),
+    ("api/clients/{name}", "DELETE"): Operation(
+        "Close a client's connection; it does not come back by itself", "Disconnected", (404,)
+    ),
     ("api/consumers", "GET"): Operation("Who serves which channels", "Consumers"),
     ("api/dead-letters", "GET"): Operation(
         "Messages that nobody worked on, newest first",
@@ -93,6 +103,27 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("api/diagnoses", "GET"): Operation(
         "What went wrong in silence, here and in kernels, newest first, at most 500", "Diagnoses"
+    ),
+    ("api/layer", "GET"): Operation(
+        "The layer: what it holds and may hold, and how late the server's loop is", "Layer"
+    ),
+    ("api/tail", "GET"): Operation(
+        "Messages that go by, previewed; recorded from the first call until 10 seconds after the "
+        "last; go on with after=<top>",
+        "Tail",
+        query={
+            "after": COUNT | {"maximum": 10**15 - 1},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 50},
+            "order": {"enum": ["newest", "oldest"], "default": "newest"},
+            "name": {"type": "string", "description": "a glob of groups and channels"},
+            "text": {"type": "string", "description": "that the encoded message has in it"},
+            "kind": {"enum": ["group", "channel"]},
+            "sender": COUNT | {"maximum": 10**15 - 1},
+            "least": COUNT | {"maximum": 10**15 - 1, "description": "bytes"},
+        },
+    ),
+    ("api/tail/{name}", "GET"): Operation(
+        "All of a message that went by, by its number in api/tail", "Passed", (404,)
     ),
     ("api/statistics", "GET"): Operation("Counters of this server", "Statistics"),
     ("api/openapi.json", "GET"): Operation("This document", "Document"),
@@ -152,7 +183,10 @@ def document(base_url: str, version: str, limits: Limits) -> Schema:
 def _parameters(path: str) -> Schema:
     if "{name}" not in path:
         return {}
-    kinds = {"groups": GROUP, "channels": CHANNEL, "dead-letters": COUNT}
+    number = COUNT | {"maximum": 10**15 - 1}
+    kinds = {"groups": GROUP, "channels": CHANNEL, "dead-letters": number, "tail": number} | {
+        "clients": {"type": "string", "pattern": "^(page|kernel|script)-[0-9]{1,15}$"}
+    }
     schema = kinds[path.split("/")[1]]
     return {"parameters": [{"name": "name", "in": "path", "required": True, "schema": schema}]}
 

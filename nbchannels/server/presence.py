@@ -41,7 +41,8 @@ async def present(server: Server, group: str) -> list[dict[str, Any]]:
         if subscribes:
             found.append(_told(client, "subscriber"))
     members = await server.layer.group_channels(group)
-    owners = {channel: client for client in server.clients for channel in client.channels}
+    # A copy: consumers of the server ask from their own thread.
+    owners = {channel: client for client in server.clients for channel in list(client.channels)}
     for channel in members:
         owner = owners.get(channel)
         if owner is not None:

@@ -19,6 +19,13 @@ from nbchannels.server.rest import (
     StatusHandler,
     TicketHandler,
 )
+from nbchannels.server.rest_state import (
+    ClientHandler,
+    LayerHandler,
+    PassedHandler,
+    PresenceHandler,
+    TailHandler,
+)
 from nbchannels.server.rest_work import (
     ConsumersHandler,
     DeadLetterHandler,
@@ -63,14 +70,19 @@ ROUTES = (
     Route("api/groups", GroupsHandler),
     Route("api/groups/{name}", GroupHandler),
     Route("api/groups/{name}/messages", MessagesHandler),
+    Route("api/groups/{name}/presence", PresenceHandler),
     Route("api/channels", ChannelsHandler),
     Route("api/channels/{name}", ChannelHandler),
     Route("api/clients", ClientsHandler),
+    Route("api/clients/{name}", ClientHandler),
     Route("api/consumers", ConsumersHandler),
     Route("api/dead-letters", DeadLettersHandler),
     Route("api/dead-letters/{name}", DeadLetterHandler),
     Route("api/dead-letters/{name}/resend", ResendHandler),
     Route("api/diagnoses", DiagnosesHandler),
+    Route("api/layer", LayerHandler),
+    Route("api/tail", TailHandler),
+    Route("api/tail/{name}", PassedHandler),
     Route("api/statistics", StatisticsHandler),
     Route("api/openapi.json", DocumentHandler),
     Route("api/{path}", MissingHandler),

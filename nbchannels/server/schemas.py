@@ -111,6 +111,32 @@ _DEAD_LETTER: dict[str, Schema] = {
     "message": {"type": ["object", "null"]},
     "omitted": _TEXT_OR_NULL,
 }
+#: Of members the channel is told.
+_PRESENT: Schema = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["page", "kernel", "script", "channel"]},
+        "user": _TEXT,
+        "label": _TEXT_OR_NULL,
+        "connection": _COUNT_OR_NULL,
+        "since": {"type": ["number", "null"]},
+        "as": {"enum": ["subscriber", "member"]},
+        "channel": CHANNEL,
+    },
+    "required": ["kind", "user", "label", "connection", "since", "as"],
+    "additionalProperties": False,
+}
+_PASSED: dict[str, Schema] = {
+    "number": COUNT,
+    "kind": {"enum": ["group", "channel"]},
+    "name": CHANNEL,
+    "time": {"type": "number"},
+    "sender": COUNT,
+    "bytes": COUNT,
+    "codec": {"enum": ["raw", "json", "msgpack", "arrow"]},
+    "offset": _COUNT_OR_NULL,
+    "message": {"type": ["object", "null"]},
+}
 _DIAGNOSIS: dict[str, Schema] = {
     "kind": _TEXT,
     "sentence": _TEXT,
@@ -204,6 +230,7 @@ def schemas(limits: Limits) -> Schema:
         "Channels": _object(channels=_list(ref("Channel"))),
         "Emptied": _object(removed=COUNT),
         "Client": _object(
+            key=_TEXT,
             kind={"enum": ["page", "kernel", "script"]},
             user=_TEXT,
             label=_TEXT_OR_NULL,
@@ -213,6 +240,30 @@ def schemas(limits: Limits) -> Schema:
             consumers=COUNT,
             groups=_list(_TEXT),
             lag=COUNT,
+            connected=_FLAG,
+            since={"type": "number"},
+            buffered=COUNT,
+        ),
+        "Disconnected": _object(disconnected=_TEXT),
+        "Presence": _object(group=GROUP, presence=_list(_PRESENT)),
+        "Layer": _object(
+            alias=_TEXT,
+            backend=_TEXT,
+            uptime=_SECONDS,
+            statistics=counters,
+            connections=COUNT,
+            clients=COUNT,
+            hub=counters,
+            capacity=counters,
+            loop_delay=_SECONDS,
+        ),
+        "Tail": _object(
+            top=COUNT, missed=COUNT, messages=_list(_object(**_PASSED, omitted=_TEXT_OR_NULL))
+        ),
+        "Passed": _object(
+            message={"type": ["object", "null"]},
+            omitted=_TEXT_OR_NULL,
+            hex={"type": "string", "pattern": "^[0-9a-f]*$"},
         ),
         "Clients": _object(clients=_list(ref("Client"))),
         "Consumer": _CONSUMER,

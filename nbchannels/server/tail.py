@@ -112,24 +112,34 @@ class Tail:
             while self._bytes > MOST_BYTES and len(self._ring) > 1:
                 self._bytes -= len(self._ring.popleft().encoded.body)
 
-    def read(self, after: int, limit: int, wanted: Wanted, may: Any) -> dict[str, Any]:
-        """The newest messages after a number.
+    def read(
+        self, after: int, limit: int, wanted: Wanted, may: Any, *, oldest_first: bool = False
+    ) -> dict[str, Any]:
+        """The newest messages after a number, or the oldest, to go on from there.
 
         Args:
             after: their numbers are higher.
             limit: as many at most.
             wanted: which.
             may: ``may(kind, name)``: whether the reader may read it.
+            oldest_first: give the oldest and leave the newest for the next call, so that only
+                what fell out of the ring is missed.
 
         Returns:
-            ``top``, the newest number; ``missed``, how many there were that are not here; ``rows``.
+            ``top``, the number to go on after; ``missed``, how many there were that are not here
+            and will not come; ``rows``.
         """
         with self._lock:
             passed = [p for p in self._ring if p.number > after]
             top, oldest = self.top, self._ring[0].number if self._ring else self.top + 1
         found = [p for p in passed if wanted.has(p) and may(p.kind, p.name)]
-        rows = found[-min(limit, MOST_ROWS) :]
-        missed = max(0, oldest - after - 1) + len(found) - len(rows)
+        limit, missed = min(limit, MOST_ROWS), max(0, oldest - after - 1)
+        if oldest_first:
+            rows = found[:limit]
+            top = rows[-1].number if len(found) > limit else top
+        else:
+            rows = found[-limit:]
+            missed += len(found) - len(rows)
         return {"top": top, "missed": missed, "rows": [self._row(p) for p in rows]}
 
     def message(self, number: int) -> Passed | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchannels.exceptions import ImproperlyConfigured
-from nbchannels.layers.bindings import Binding, filter_text, is_glob, require_pattern
+from nbchannels.layers.bindings import Binding, compiled_glob, filter_text, is_glob, require_pattern
 
 
 @pytest.mark.parametrize(("steps", "content", "accepted"), [
@@ -139,3 +139,19 @@ def test_a_number_of_endless_digits_has_no_text():
 def test_a_pattern_is_a_str():
     with pytest.raises(ImproperlyConfigured, match="the filter is an int: 5; it takes a regular"):
         require_pattern(5, "the filter")
+
+
+@pytest.mark.parametrize("glob", ["*", "*.*", "?*", "[!x]*", "[a-z]*", "specific.*", "nbchannel*"])
+def test_a_glob_means_neither_replies_nor_what_is_our_own(glob):
+    binding = Binding(glob).require_limits()
+    for name in ("specific.abc!def", "ask.x!", "nbchannels.view.1", "nbchannels."):
+        assert not binding.serves(name), name
+    assert compiled_glob("*").match("anything.else-1_")
+    assert Binding("specific.abc!def").serves("specific.abc!def")
+    assert Binding("nbchannels.view.1").serves("nbchannels.view.1")
+
+
+@pytest.mark.parametrize("glob", ["specific.*!*", "*!", "a![!b]*", "nbchannels.*", "nbchannels.[!a]"])
+def test_a_glob_that_could_match_nothing_is_refused(glob):
+    with pytest.raises(ImproperlyConfigured, match="can match no channel"):
+        Binding(glob).require_limits()

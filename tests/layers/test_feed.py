@@ -275,3 +275,21 @@ class FeedMachine(RuleBasedStateMachine):
 
 TestFeed = FeedMachine.TestCase
 TestFeed.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+
+
+def test_a_stuck_reader_is_told_of_the_last_epoch_only():
+    state = group()
+    reader = feed(state)
+    append(state, 3)
+    reader.sink.writable = False
+    reader.pump({})
+    for number in range(2, 102):
+        state.log = Log(number, f"{number:016x}", before=(state.log.epoch,))
+        append(state, 1)
+        reader.pump({})
+    assert reader.sink.take() == []
+    reader.sink.writable = True
+    reader.pump({})
+    told, first = offsets(reader.sink.take())
+    assert isinstance(told, Subscribed)
+    assert (told.epoch, first) == (f"{101:016x}", 1)

@@ -42,9 +42,7 @@ def test_a_group_whose_name_is_a_channel_with_a_receiver(state):
 
 def test_a_mistyped_group(state):
     state.group("index", 0.0).members["a"] = state.mailbox("a")
-    assert group_hint(state, "idnex") == (
-        "no one listens to group 'idnex'; did you mean 'index'?"
-    )
+    assert group_hint(state, "idnex") == ("no one listens to group 'idnex'; did you mean 'index'?")
     assert group_hint(state, "nothing.like.it") == "no one listens to group 'nothing.like.it' yet"
 
 

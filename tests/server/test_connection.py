@@ -326,10 +326,16 @@ async def test_a_description_names_groups_and_lag():
             "user": "Ada",
             "label": None,
             "connection": connection.number,
+            "connected": True,
+            "since": connection.client.since,
             "channels": 0,
             "leases": 0,
             "consumers": 0,
             "groups": ["a", "b"],
             "lag": 1,
+            "buffered": 0,
         }
     ]
+    connection.left()
+    (away,) = rig.hub.describe()
+    assert (away["connected"], away["connection"], away["groups"]) == (False, None, [])

@@ -15,8 +15,6 @@ from nbchannels.server.events import BURST, SCHEMAS, Events
 from nbchannels.server.host import Host
 from tests.server.rig import Rig, say, turn
 
-pytestmark = pytest.mark.asyncio
-
 
 class Listening:
     """A rig whose events are kept."""
@@ -47,13 +45,6 @@ class Listening:
         return found
 
 
-@pytest.fixture
-async def listening():
-    found = Listening()
-    yield found
-    found.events.stop()
-
-
 def test_the_schemas_are_jupyters():
     logger = EventLogger()
     for schema in SCHEMAS.values():
@@ -64,6 +55,7 @@ def test_the_schemas_are_jupyters():
     }
 
 
+@pytest.mark.asyncio
 async def test_who_comes_and_goes():
     listening = Listening()
     connection, _ = await listening.rig.connect(kind="kernel", label="a.ipynb")
@@ -76,6 +68,7 @@ async def test_who_comes_and_goes():
     assert went["client"] == key
 
 
+@pytest.mark.asyncio
 async def test_consumers_and_what_they_fail_on():
     listening = Listening()
     connection, _ = await listening.rig.connect(kind="kernel")
@@ -88,7 +81,7 @@ async def test_consumers_and_what_they_fail_on():
     ((number, _),) = connection.client.leases.items()
     await say(
         connection, op="settle", leases=[[number, "fail"]],
-        errors=[{"id": number, "error": "ValueError: s3cret", "traceback": "s3cret"}],
+        errors=[[number, {"error": "ValueError: s3cret", "traceback": "s3cret"}]],
     )  # fmt: skip
     told = [event for event in await listening.told() if event["kind of event"] != "client"]
     assert [(event["kind of event"], event["action"]) for event in told] == [
@@ -102,6 +95,7 @@ async def test_consumers_and_what_they_fail_on():
     assert "s3cret" not in json.dumps(told)
 
 
+@pytest.mark.asyncio
 async def test_groups_that_are_cleared():
     listening = Listening()
     await listening.rig.layer.clear("index")
@@ -113,6 +107,7 @@ async def test_groups_that_are_cleared():
     ]
 
 
+@pytest.mark.asyncio
 async def test_what_expires_is_told_at_the_next_tick():
     now = 100.0
     listening = Listening(clock=lambda: now)
@@ -125,6 +120,7 @@ async def test_what_expires_is_told_at_the_next_tick():
     assert await listening.told() == []
 
 
+@pytest.mark.asyncio
 async def test_a_burst_is_cut_and_the_rest_is_counted():
     listening = Listening()
     for _ in range(BURST + 30):
@@ -139,6 +135,7 @@ async def test_a_burst_is_cut_and_the_rest_is_counted():
     assert "skipped" not in event
 
 
+@pytest.mark.asyncio
 async def test_a_thousand_dead_letters_at_once_are_counted():
     now = 100.0
     listening = Listening(clock=lambda: now, capacity=2_000)
@@ -151,6 +148,7 @@ async def test_a_thousand_dead_letters_at_once_are_counted():
     assert sum(event.get("skipped", 0) for event in told) == 1_450
 
 
+@pytest.mark.asyncio
 async def test_from_any_thread_on_the_servers_loop():
     listening = Listening()
     heard = asyncio.Event()
@@ -167,6 +165,7 @@ async def test_from_any_thread_on_the_servers_loop():
     assert threads == [threading.current_thread()]
 
 
+@pytest.mark.asyncio
 async def test_a_handler_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture):
     listening = Listening()
 
@@ -180,6 +179,7 @@ async def test_a_handler_that_raises_harms_nobody(caplog: pytest.LogCaptureFixtu
     assert caplog.text.count("could not be emitted; said once") == 1
 
 
+@pytest.mark.asyncio
 async def test_texts_are_cut():
     listening = Listening()
     listening.events.note("group", "cleared", group="g" * 1_000)
@@ -188,6 +188,8 @@ async def test_texts_are_cut():
 
 
 async def test_the_server_has_them(jp_serverapp: Any, host: Host):
+    (extension,) = jp_serverapp.extension_manager.extension_apps["nbchannels"]
+    await extension._start_jupyter_server_extension(jp_serverapp)
     logger = jp_serverapp.event_logger
     heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -200,7 +202,6 @@ async def test_the_server_has_them(jp_serverapp: Any, host: Host):
     await host.layer.clear("index")
     async with asyncio.timeout(5):
         assert await heard.get() == {"action": "cleared", "group": "index"}
-    (extension,) = jp_serverapp.extension_manager.extension_apps["nbchannels"]
     Events(logger, host.hub).start()  # again, on the same logger
     await extension.stop_extension()
     assert host.layer.witness is None

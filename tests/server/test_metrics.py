@@ -15,6 +15,13 @@ from tests.server.conftest import Call
 Numbers = dict[str, float]
 
 
+@pytest.fixture(autouse=True)
+def started(jp_serverapp: Any, jp_asyncio_loop: Any) -> None:
+    """The server is told that it runs; the fixtures stop before that."""
+    (extension,) = jp_serverapp.extension_manager.extension_apps["nbchannels"]
+    jp_asyncio_loop.run_until_complete(extension._start_jupyter_server_extension(jp_serverapp))
+
+
 def numbers(text: str) -> Numbers:
     """The samples that are ours: ``name{label="value"}``."""
     found = {}

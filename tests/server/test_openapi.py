@@ -1,11 +1,13 @@
 """The OpenAPI document tells of every route, and every answer is as it says."""
 
+import time
 from typing import Any
 
 import jsonschema
 import pytest
 
 from nbchannels.encoding import encode
+from nbchannels.server.clients import Client
 from nbchannels.server.host import Host, Limits
 from nbchannels.server.openapi import OPERATIONS, document
 from nbchannels.server.rest import MissingHandler
@@ -75,7 +77,11 @@ def check(value: Any, name: str) -> None:
 
 @pytest.mark.parametrize(("path", "verb"), sorted(OPERATIONS))
 async def test_answers_are_as_documented(call: Call, host: Host, path: str, verb: str):
+    host.hub.look()
     await host.layer.group_send("index", {"value": 1})
+    await host.layer.group_add("index", "member")
+    client = host.hub.clients.arrive(Client("p", "user:ada", "page", "Ada", "a.ipynb"))
+    client.left_groups, client.away_since = frozenset({"index"}), time.monotonic()
     host.layer.submit("group", "index", encode({"value": float("nan"), "data": b"x" * 1000}))
     await host.layer.send("index", {"value": 1})
     await host.layer.new_channel()
@@ -86,7 +92,8 @@ async def test_answers_are_as_documented(call: Call, host: Host, path: str, verb
     for body in bodies:
         if body is not None:
             check(body, "Body")
-        name = "1" if "dead" in path else "index"
+        name = "1" if "dead" in path or "tail" in path else "index"
+        name = client.key if "clients" in path else name
         answer = await call(verb, path.replace("{name}", name), body)
         assert answer.status == 200
         check(answer.value, OPERATIONS[path, verb].answer)
@@ -109,6 +116,13 @@ async def test_answers_are_as_documented(call: Call, host: Host, path: str, verb
         ("POST", "api/groups/index", [{}] * 10_001, 413),
         ("DELETE", "api/channels/a!b!c", None, 400),
         ("PUT", "api/status", {}, 405),
+        ("GET", "api/groups/no/presence", None, 404),
+        ("DELETE", "api/clients/page-0", None, 404),
+        ("GET", "api/tail/0", None, 404),
+        ("GET", "api/tail/one", None, 400),
+        ("GET", "api/tail?limit=51", None, 400),
+        ("GET", "api/tail?after=-1", None, 400),
+        ("GET", "api/tail?kind=both", None, 400),
         ("TRACE", "api/status", None, 405),
     ],
 )

@@ -20,6 +20,7 @@ SOCKETS = ("ws", "kernel")
 EMPTY = {"api/manifest.json": 404, "app": 404, "app/manifest.json": 404} | {
     "http": 503,
     "http/manifest.json": 503,
+    "api/clients/index": 404,
 }
 
 
@@ -29,7 +30,7 @@ def answered(route: Route) -> list[str]:
 
 
 def address(route: Route) -> str:
-    name = "1" if "dead-letters" in route.path else "index"
+    name = "1" if "dead-letters" in route.path or "tail" in route.path else "index"
     return route.path.replace("{name}", name).replace("{path}", "manifest.json")
 
 
@@ -43,8 +44,8 @@ HTTP = [
 
 def test_the_table_is_complete():
     """A new route is a new number here, and so a look at this file."""
-    assert len(ROUTES) == 23
-    assert len(HTTP) == 51
+    assert len(ROUTES) == 28
+    assert len(HTTP) == 56
     assert sorted(route.path for route in ROUTES if "api" not in route.path) == [
         "app",
         "app/{path}",
@@ -93,6 +94,7 @@ async def test_it_refuses_without_credentials(
 
 @pytest.mark.parametrize(("path", "verb"), HTTP)
 async def test_it_answers_with_credentials(call: Call, host: Host, path: str, verb: str):
+    host.hub.look()
     await host.layer.group_send("index", {"value": 1})
     await host.layer.send("index", {"value": 1})
     await bury(host)

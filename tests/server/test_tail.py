@@ -70,3 +70,18 @@ def test_previews_are_short():
     assert shortened(list(range(30)))[-1] == "… 10 more"
     assert shortened({str(n): n for n in range(30)})["…"] == "10 more"
     assert shortened([[[[[1]]]]]) == [[[["[…]"]]]]
+
+
+def test_the_oldest_first_leave_nothing_out():
+    tail = Tail()
+    noted(tail, 120)
+    after, seen = 0, []
+    for _ in range(4):
+        found = tail.read(after, 50, Wanted(), everything, oldest_first=True)
+        assert found["missed"] == 0
+        seen += [row[0] for row in found["rows"]]
+        after = found["top"]
+    assert seen == list(range(1, 121))
+    assert after == 120
+    noted(tail, MOST + 5)  # what fell out of the ring is told
+    assert tail.read(after, 50, Wanted(), everything, oldest_first=True)["missed"] == 5

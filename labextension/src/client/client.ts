@@ -3,19 +3,21 @@
 import { encodeBody } from '../protocol/body';
 import { readStanding } from '../protocol/controls';
 import { ProtocolError } from '../protocol/errors';
-import type { Message, Position, SessionEvent, SubscriptionRequest, WireError } from '../protocol/events';
-import { isGroupName } from '../protocol/names';
-import type { DataRecord } from '../protocol/records';
+import type { Message, Position, SessionEvent, SubscriptionRequest, TargetKind, WireError } from '../protocol/events';
+import { isChannelName, isGroupName } from '../protocol/names';
 import { ClientSession } from '../protocol/session';
+import { CallError, Calls } from './calls';
+import type { Answer } from './calls';
 import type { PageHandler } from './catchup';
 import { Connection } from './connection';
 import type { ServerSettings } from './discovery';
 import type { Environment } from './environment';
+import { sane } from './reader';
 import { PublishError, toReceipt } from './receipts';
 import { GroupStream } from './stream';
 import type { Wire } from './stream';
 import type {
-  Client, ConnectionState, Disposer, Receipt, Since, StreamListener, StreamStatistics, SubscribeOptions
+  Client, ConnectionState, Disposer, Receipt, StreamListener, StreamStatistics, SubscribeOptions
 } from './types';
 import { VERSION } from './version';
 
@@ -28,11 +30,6 @@ interface Publication {
   reject(error: PublishError): void;
 }
 
-interface OpenRead {
-  readonly handler: PageHandler;
-  readonly entries: DataRecord[];
-}
-
 export class PageClient implements Client, Wire {
   readonly version = VERSION;
   private readonly session: ClientSession;
@@ -40,9 +37,10 @@ export class PageClient implements Client, Wire {
   // Maps, not objects: `__proto__` is a legal name.
   private readonly streams = new Map<string, GroupStream>();
   private readonly unsettled = new Set<GroupStream>();
-  private readonly reads = new Map<number, OpenRead>();
+  private readonly calls = new Calls();
   private readonly publications = new Map<number, Publication>();
   private readonly watchers = new Set<(state: ConnectionState) => void>();
+  private readonly holders = new Set<Disposer>();
   private pumping = false;
   private flushing = false;
   private timerAt = Infinity;
@@ -111,9 +109,13 @@ export class PageClient implements Client, Wire {
   }
 
   publish(group: string, content: Record<string, unknown>): Promise<Receipt> {
+    return this.send('group', group, content);
+  }
+
+  send(kind: TargetKind, name: string, content: Record<string, unknown>): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      if (!isGroupName(group)) {
-        throw new PublishError('bad_name', `${JSON.stringify(group)} is no name of a group`);
+      if (!(kind === 'group' ? isGroupName(name) : isChannelName(name))) {
+        throw new PublishError('bad_name', `${JSON.stringify(name)} is no name of a ${kind}`);
       }
       const body = encodeBody(content);
       this.connection.ask();
@@ -125,9 +127,35 @@ export class PageClient implements Client, Wire {
       if (messages >= MOST_MESSAGES || bytes + body.bytes.length > MOST_BYTES) {
         throw new PublishError('too_many', `${messages} messages (${bytes} bytes) of this page wait for the server already: wait for their receipts`);
       }
-      this.publications.set(this.session.publish('group', group, body, true), { resolve, reject });
+      this.publications.set(this.session.publish(kind, name, body, true), { resolve, reject });
       this.soon();
     });
+  }
+
+  call(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.connection.ask();
+      this.calls.add(this.session.call(method, args), {
+        answered: resolve,
+        failed: error => {
+          reject(new CallError(error.code, error.message));
+        }
+      });
+      this.soon();
+    });
+  }
+
+  hold(): Disposer {
+    const holder = {
+      dispose: () => {
+        this.holders.delete(holder);
+        this.soon();
+      }
+    };
+    this.holders.add(holder);
+    this.connection.ask();
+    this.soon();
+    return holder;
   }
 
   statistics(group: string): StreamStatistics | null {
@@ -161,7 +189,14 @@ export class PageClient implements Client, Wire {
   }
 
   read(request: Readonly<Record<string, unknown>>, handler: PageHandler): void {
-    this.reads.set(this.session.call('read', request), { handler, entries: [] });
+    this.calls.add(this.session.call('read', request), {
+      answered: ({ value, entries }) => {
+        this.page(handler, value, entries);
+      },
+      failed: error => {
+        handler.failed(error);
+      }
+    });
     this.soon();
   }
 
@@ -243,10 +278,10 @@ export class PageClient implements Client, Wire {
         this.take(event.sequence)?.reject(new PublishError(event.code, event.error.message));
         break;
       case 'entry':
-        this.reads.get(event.id)?.entries.push(event.record);
+        this.calls.entry(event.id, event.record);
         break;
       case 'result':
-        this.answered(event.id, event.value);
+        this.calls.answered(event.id, event.value);
         break;
       case 'error':
         this.failed(event.id, event.error);
@@ -263,14 +298,9 @@ export class PageClient implements Client, Wire {
     }
   }
 
-  private answered(id: number, value: unknown): void {
-    const read = this.reads.get(id);
-    if (read === undefined) {
-      return;
-    }
-    this.reads.delete(id);
+  private page(handler: PageHandler, value: unknown, entries: Answer['entries']): void {
     try {
-      read.handler.page(readStanding(value), read.entries);
+      handler.page(readStanding(value), entries);
     } catch (error) {
       if (!(error instanceof ProtocolError)) {
         throw error;
@@ -284,9 +314,7 @@ export class PageClient implements Client, Wire {
       console.warn(`nbchannels: the server complains: ${error.message} (${error.code})`);
       return;
     }
-    const read = this.reads.get(id);
-    this.reads.delete(id);
-    read?.handler.failed(error);
+    this.calls.failed(id, error);
   }
 
   private take(sequence: number): Publication | undefined {
@@ -336,7 +364,7 @@ export class PageClient implements Client, Wire {
         this.streams.delete(stream.group);
       }
     }
-    this.connection.need(this.streams.size > 0 || this.publications.size > 0);
+    this.connection.need(this.streams.size > 0 || this.publications.size > 0 || this.holders.size > 0);
     this.connection.send(this.session.outgoing());
     this.schedule();
   }
@@ -364,13 +392,4 @@ function tell(watcher: (state: ConnectionState) => void, state: ConnectionState)
   } catch (error) {
     console.error('nbchannels: a watcher of the connection failed', error);
   }
-}
-
-/** A tail of nothing is now. */
-function sane(since: Since): Since {
-  if (typeof since !== 'object') {
-    return since;
-  }
-  const last = Math.min(Math.floor(since.last), Number.MAX_SAFE_INTEGER);
-  return last >= 1 ? { last } : 'now';
 }

@@ -208,7 +208,7 @@ export class Connection {
     this.cancelRetry = this.environment.after(delay, () => {
       this.start();
     });
-    this.tell('reconnecting', detail, code);
+    this.tell('reconnecting', detail, code, now + delay);
   }
 
   /** Nobody needs it any more. */
@@ -239,8 +239,8 @@ export class Connection {
     this.cancelLeave = noop;
   }
 
-  private tell(status: ConnectionStatus, detail: string, code: number | null): void {
-    this.present = { status, detail, code };
+  private tell(status: ConnectionStatus, detail: string, code: number | null, retryAt?: number): void {
+    this.present = retryAt === undefined ? { status, detail, code } : { status, detail, code, retryAt };
     this.host.changed(this.present);
   }
 }

@@ -1,6 +1,6 @@
 /** One listener of a group: how far it is, and how it is called. */
 
-import type { Discontinuity, StreamListener, StreamMessage, SubscribeOptions } from './types';
+import type { Discontinuity, Since, StreamListener, StreamMessage, SubscribeOptions } from './types';
 
 /**
  * waiting: until the page's subscription stands · reading: catching up through `call read` ·
@@ -87,4 +87,13 @@ export class Reader {
       console.error('nbchannels: a listener failed; it goes on to be called, further errors of it are not shown', error);
     }
   }
+}
+
+/** A tail of nothing is now. */
+export function sane(since: Since): Since {
+  if (typeof since !== 'object') {
+    return since;
+  }
+  const last = Math.min(Math.floor(since.last), Number.MAX_SAFE_INTEGER);
+  return last >= 1 ? { last } : 'now';
 }

@@ -3,14 +3,22 @@
  * whoever comes first makes the client, all others find it.
  */
 
+import type { TargetKind } from '../protocol/events';
+import type { Answer } from './calls';
 import { PageClient } from './client';
 import type { ServerSettings } from './discovery';
 import { browserEnvironment } from './environment';
-import type { Client } from './types';
+import type { Client, Disposer, Receipt } from './types';
 
 /** What is shared: the client, and where the server is. It does not change within v1, whatever version made it. */
 export interface SharedClient extends Client {
   configure(settings: ServerSettings): void;
+  /** Send to a group or a channel; as `publish`. */
+  send(kind: TargetKind, name: string, content: Record<string, unknown>): Promise<Receipt>;
+  /** Ask the server. Rejects at once while there is no connection, with a `CallError`. */
+  call(method: string, args?: Readonly<Record<string, unknown>>): Promise<Answer>;
+  /** Keep the connection open until disposed of, though nothing is subscribed. */
+  hold(): Disposer;
 }
 
 const KEY = Symbol.for('nbchannels.client.v1');

@@ -21,6 +21,8 @@ export interface ConnectionState {
   readonly detail: string;
   /** Close code or HTTP status behind it, if any. */
   readonly code: number | null;
+  /** When it is tried again, in seconds since 1970, while that is known. */
+  readonly retryAt?: number;
 }
 
 /** One array of a message: `values` is a typed array over the received bytes (no copy); 64-bit integers are BigInt arrays. */

@@ -90,6 +90,11 @@ class AppHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         else:
             self._prepare_request(mount)
 
+    def on_finish(self) -> None:
+        """The request is counted."""
+        self.host.count_answer("app", self.get_status())
+        super().on_finish()
+
     def _may_log_in(self) -> bool:
         """Whether this is a page that someone opens without a login: the login comes first."""
         headers = self.request.headers

@@ -1,0 +1,29 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { ICommandPalette } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { COMMANDS } from '../context';
+
+/** What the menu of a row offers; `|` is a line. */
+const MENUS: Readonly<Record<string, readonly string[]>> = {
+  group: [COMMANDS.plot, COMMANDS.insertWatch, COMMANDS.send, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.clear],
+  channel: [COMMANDS.send, COMMANDS.insertConsumer, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl],
+  message: [COMMANDS.copyMessage, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.sendAgain, COMMANDS.edit, '|', COMMANDS.plot, COMMANDS.showMessages],
+  consumer: [COMMANDS.send, COMMANDS.showMessages, COMMANDS.copyName, '|', COMMANDS.disconnect],
+  dead: [COMMANDS.resend, COMMANDS.discard, '|', COMMANDS.showMessages, COMMANDS.copyName],
+  client: [COMMANDS.disconnect]
+};
+
+/** Put the commands into the menus of the rows and into the palette. */
+export function addMenus(app: JupyterFrontEnd, palette: ICommandPalette | null, trans: TranslationBundle): void {
+  for (const [kind, commands] of Object.entries(MENUS)) {
+    const selector = `.nbc-row[data-nbc="${kind}"]`;
+    commands.forEach((command, rank) => {
+      app.contextMenu.addItem(command === '|' ? { type: 'separator', selector, rank } : { command, selector, rank });
+    });
+  }
+  const category = trans.__('Channels');
+  for (const command of Object.values(COMMANDS)) {
+    palette?.addItem({ command, category });
+  }
+}

@@ -1,0 +1,93 @@
+import type { IRunningSessions } from '@jupyterlab/running';
+import { Signal } from '@lumino/signaling';
+
+import type { Context } from '../context';
+import { COMMANDS } from '../context';
+import { channelsIcon } from '../icons';
+import type { ClientRow, ClientsModel } from '../panels/clients/model';
+import type { ConsumerRow, ConsumersModel } from '../panels/consumers/model';
+
+/** Consumers and open streams, as the Running panel lists them. */
+export class RunningChannels implements IRunningSessions.IManager {
+  readonly name: string;
+  readonly supportsMultipleViews = false;
+  readonly shutdownLabel: string;
+  readonly shutdownAllLabel: string;
+  readonly shutdownAllConfirmationText: string;
+  readonly runningChanged = new Signal<this, void>(this);
+
+  constructor(
+    private readonly context: Context,
+    private readonly consumers: ConsumersModel,
+    private readonly clients: ClientsModel
+  ) {
+    const { trans } = context;
+    this.name = trans.__('Channels');
+    this.shutdownLabel = trans.__('Disconnect…');
+    this.shutdownAllLabel = trans.__('Disconnect All');
+    this.shutdownAllConfirmationText = trans.__('All kernels, pages and scripts are disconnected from nbchannels; kernels themselves go on.');
+    for (const model of [consumers, clients]) {
+      model.changed.connect(this.tell, this);
+    }
+  }
+
+  running(): IRunningSessions.IRunningItem[] {
+    return [...[...this.consumers.rows.values()].map(row => this.consumer(row)), ...[...this.clients.rows.values()].filter(row => row.subscriptions > 0).map(row => this.stream(row))];
+  }
+
+  /** The panel asks when it is opened or refreshed. */
+  refreshRunning(): void {
+    if (this.context.api.client.state.status === 'live') {
+      void this.consumers.refresh();
+      void this.clients.refresh();
+    }
+  }
+
+  shutdownAll(): void {
+    const own = [...this.clients.rows.values()].filter(row => row.kind !== 'page' && row.connected);
+    for (const row of own) {
+      void this.context.api.disconnect(row.key).catch(() => undefined);
+    }
+  }
+
+  private consumer(row: ConsumerRow): IRunningSessions.IRunningItem {
+    const { run, trans } = this.context;
+    return {
+      label: () => `${row.channel} → ${row.function}`,
+      labelTitle: () => [row.client, ...(row.error === '' ? [] : [row.error])].join('\n'),
+      detail: () => (row.failed > 0 ? trans._n('%1 failure', '%1 failures', row.failed) : row.where),
+      icon: () => channelsIcon,
+      open: () => {
+        run(COMMANDS.open, { section: 'consumers' });
+      },
+      ...(row.clientKey === '' || row.where === 'server'
+        ? {}
+        : {
+            shutdown: () => {
+              run(COMMANDS.disconnect, { client: row.clientKey, label: row.client });
+            }
+          })
+    };
+  }
+
+  private stream(row: ClientRow): IRunningSessions.IRunningItem {
+    const { run, trans } = this.context;
+    const label = row.label || row.key;
+    return {
+      label: () => trans.__('%1 watches %2', label, row.groups.join(', ')),
+      labelTitle: () => row.groups.join('\n'),
+      detail: () => row.kind,
+      icon: () => channelsIcon,
+      open: () => {
+        run(COMMANDS.open, { section: 'clients' });
+      },
+      shutdown: () => {
+        run(COMMANDS.disconnect, { client: row.key, label });
+      }
+    };
+  }
+
+  private tell(): void {
+    this.runningChanged.emit();
+  }
+}

@@ -1,0 +1,116 @@
+import { element, setText } from '../../../views/dom';
+import { formatCount } from '../../../views/format';
+import { sentence } from '../../api';
+import type { Context } from '../../context';
+import { COMMANDS } from '../../context';
+import type { Detail } from '../../parts/detail';
+import { baseName, formatRate, formatSpan } from '../../parts/format';
+import { ListBody, TwoLines } from '../../parts/listbody';
+import { Sparkline } from '../../parts/spark';
+import type { ConsumerRow, ConsumersModel } from './model';
+
+export function consumersBody(context: Context, model: ConsumersModel): ListBody<ConsumerRow> {
+  const { trans, selection, run } = context;
+  let told: { readonly key: string; readonly failed: number } | null = null;
+
+  const words = ({ client, held, done, failed, error, connected }: ConsumerRow): string =>
+    [
+      ...(connected ? [] : [trans.__('away')]),
+      ...(failed > 0 ? [trans.__('%1 failed: %2', formatCount(failed), error)] : []),
+      ...(held > 0 ? [trans.__('%1 in hand', formatCount(held))] : []),
+      trans.__('%1 done', formatCount(done)),
+      baseName(client)
+    ].join(' · ');
+
+  /** The newest traceback of this consumer that the server keeps. */
+  const traceback = async (row: ConsumerRow, detail: Detail): Promise<void> => {
+    if (told?.key === row.key && told.failed === row.failed) {
+      return;
+    }
+    told = { key: row.key, failed: row.failed };
+    if (row.failed === 0) {
+      detail.content.replaceChildren();
+      return;
+    }
+    let found = '';
+    try {
+      const letters = await context.api.deadLetters();
+      found = letters.find(({ channel, consumer, traceback: text }) => channel === row.channel && consumer.startsWith(row.function) && text !== '')?.traceback ?? '';
+      if (found === '') {
+        const diagnoses = await context.api.diagnoses();
+        found = diagnoses.find(({ kind, client, sentence: said }) => kind === 'consumer-failed' && client === row.client && said.startsWith(`${row.function} failed`))?.detail ?? '';
+      }
+      // Another row may have been selected meanwhile.
+      if (told?.key !== row.key) {
+        return;
+      }
+    } catch (error) {
+      found = sentence(error);
+    }
+    const error = element('div', 'nbc-error', row.error);
+    const trace = element('pre', 'nbc-trace');
+    trace.tabIndex = 0;
+    setText(trace, found);
+    detail.content.replaceChildren(error, ...(found === '' ? [] : [trace]));
+  };
+
+  return new ListBody<ConsumerRow>(context, model, {
+    label: trans.__('Consumers'),
+    height: 42,
+    orders: {
+      channel: trans.__('by channel'),
+      failed: trans.__('by failures'),
+      rate: trans.__('by rate'),
+      slowest: trans.__('by slowest'),
+      held: trans.__('by in hand')
+    },
+    empty: { sentence: trans.__('No consumers yet. Define one in any cell:'), code: '@nb.consume("work")\ndef work(message):\n    print(message)' },
+    row: () => {
+      const row = new TwoLines('consumer');
+      const spark = new Sparkline();
+      const name = element('span', 'nbc-function');
+      row.name.after(name);
+      row.element.classList.add('nbc-row-consumer');
+      row.amid(spark.element);
+      return {
+        element: row.element,
+        show: consumer => {
+          const rate = model.rate(consumer.key);
+          row.tone = consumer.failed > 0 ? 'bad' : !consumer.connected || rate === undefined || rate.isQuiet ? 'quiet' : 'plain';
+          setText(name, consumer.function);
+          spark.show(rate?.points() ?? []);
+          row.show(consumer.channel, formatRate(rate?.now ?? 0), words(consumer), consumer.slowest > 0 ? `≤ ${formatSpan(consumer.slowest)}` : '');
+        }
+      };
+    },
+    select: row => {
+      told = null;
+      selection.target = row === null ? null : { kind: 'consumer', channel: row.channel, client: row.clientKey };
+    },
+    activate: () => {
+      run(COMMANDS.send);
+    },
+    detail: (row, detail) => {
+      detail.title(`${row.channel} → ${row.function}`);
+      detail.act([
+        { label: trans.__('Send…'), title: trans.__('Send a message to its channel'), run: () => { run(COMMANDS.send, { kind: 'channel', name: row.channel }); } },
+        { label: trans.__('Messages'), title: trans.__('Show the messages of its channel as they come'), run: () => { run(COMMANDS.showMessages, { name: row.channel }); } },
+        ...(row.where === 'server' || row.clientKey === '' ? [] : [
+          { label: trans.__('Disconnect…'), title: trans.__('Disconnect the client that it belongs to'), danger: true, run: () => { run(COMMANDS.disconnect, { client: row.clientKey, label: row.client }); } }
+        ])
+      ]);
+      detail.tell([
+        [trans.__('Runs in'), `${row.client} (${row.where}${row.on === '' ? '' : `, ${row.on}`})`],
+        [trans.__('State'), row.connected ? '' : trans.__('away: it comes back with its connection, or ends after a minute')],
+        [trans.__('Only if'), row.filters.map(([key, pattern]) => `${key} ~ ${pattern}`).join(', ')],
+        [trans.__('In hand'), trans.__('%1 of %2', formatCount(row.held), formatCount(row.credit))],
+        [trans.__('Taken'), formatCount(row.taken)],
+        [trans.__('Done'), formatCount(row.done)],
+        [trans.__('Failed'), row.failed > 0 ? formatCount(row.failed) : ''],
+        [trans.__('Put back'), row.later > 0 ? formatCount(row.later) : ''],
+        [trans.__('Slowest'), row.slowest > 0 ? formatSpan(row.slowest) : '']
+      ]);
+      void traceback(row, detail);
+    }
+  });
+}

@@ -1,0 +1,1 @@
+"""The command ``nbchannels``: what goes on in a server, for terminals and for other programs."""
