@@ -265,8 +265,9 @@ class Connection:
         finally:
             for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            # At once: at exit this task is cancelled twice, and waits no more the second time.
             code = self._leave(socket)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
             self._disconnected()
         for error in ended:
             if isinstance(error, Exception) and not isinstance(error, (OSError, WebSocketError)):

@@ -155,7 +155,7 @@ class TestConfigured:
         (
             {"channel_layers": {"default": {"BACKEND": "collections.UserDict"}}},
             InvalidChannelLayerError,
-            "UserDict cannot be the server's default layer in this version; use",
+            "UserDict is no subclass of nbchannels.layers.base.BaseChannelLayer",
         ),
     ],
 )

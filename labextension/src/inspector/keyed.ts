@@ -120,14 +120,10 @@ export abstract class KeyedModel<Row extends Keyed> implements SectionModel {
   /** What the filter looks in. */
   protected abstract words(row: Row): string;
 
-  /** All rows are up to date: rates can be computed. */
-  protected settled(_time: number): void {
-    // Only some panels have rates.
-  }
+  /** All rows are up to date: rates can be computed, where there are any. */
+  protected settled?(time: number): void;
 
-  protected forgotten(_key: string): void {
-    // See `settled`.
-  }
+  protected forgotten?(key: string): void;
 
   protected tell(): void {
     this.sorted = null;
@@ -152,7 +148,7 @@ export abstract class KeyedModel<Row extends Keyed> implements SectionModel {
           break;
         }
       }
-      this.settled(this.time);
+      this.settled?.(this.time);
       this.refusal = null;
     } catch (error) {
       this.stale = true;
@@ -179,7 +175,7 @@ export abstract class KeyedModel<Row extends Keyed> implements SectionModel {
 
   private drop(key: string): void {
     this.rows.delete(key);
-    this.forgotten(key);
+    this.forgotten?.(key);
   }
 }
 

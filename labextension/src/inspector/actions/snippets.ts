@@ -26,7 +26,6 @@ export function pythonLiteral(value: unknown): string {
 
 /** JSON's escapes are Python's too, but for lone surrogates, which both keep as `\udxxx`. */
 function pythonString(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, one => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
