@@ -53,12 +53,12 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         | frozenset({"places"}),
     ),
     ("4 hosts", frozenset({"server", "kernel"})),
-    ("5 notebook", frozenset({"widgets", "magics", "cli"})),
+    ("5 notebook", frozenset({"widgets", "magics", "cli", "__main__"})),
     ("6 testing", frozenset({"testing"})),
 )
 
 # Different processes: neither may know the other.
-STRANGERS = (("server", "kernel"), ("server", "widgets"), ("server", "magics"))
+STRANGERS = (("server", "kernel"), ("server", "widgets"), ("server", "magics"), ("server", "cli"))
 
 # One library, one room.
 LIBRARIES: dict[str, tuple[str, ...]] = {

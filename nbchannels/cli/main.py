@@ -43,18 +43,20 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; {self.prog} --help shows what there is")
 
 
-def _number(text: str) -> float:
-    value = float(text)
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.05 <= value <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is not from 0.05 to 3600 seconds")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
-    return value
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 def _version() -> str:
@@ -106,13 +108,13 @@ def _parser() -> _Parser:
     sending.add_argument("message", metavar="JSON", help="the message; - reads lines of them")
     sending.add_argument("--channel", action="store_true", help="one receiver gets it")
     sending.add_argument(
-        "--timeout", type=_number, default=SEND_TIMEOUT, help="seconds to wait for the receipt"
+        "--timeout", type=_seconds, default=SEND_TIMEOUT, help="seconds to wait for the receipt"
     )
     json(sending, "the receipt as an object")
     live = command("top", "all of it, live; q ends")
     live.add_argument("-a", "--all", action="store_true", help="nbchannels' own names, too")
     live.add_argument("--once", action="store_true", help="one table; so without a terminal")
-    live.add_argument("--interval", type=_number, default=1.0, help="seconds between two looks")
+    live.add_argument("--interval", type=_seconds, default=1.0, help="seconds between two looks")
     doctor = command("doctor", "what is wrong, and what to do; exit code 1 if something is")
     json(doctor, "a list of objects: mark, what, remedy")
     return parser

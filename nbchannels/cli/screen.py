@@ -8,7 +8,7 @@ from nbchannels.cli.columns import COLUMNS, RATES, Column, laid_out
 from nbchannels.cli.panels import PANELS, Look, Row
 from nbchannels.cli.terminal import Style, count, cut, escaped, padded, rate, size, span
 
-__all__ = ["Line", "Viewed", "columns_of", "header", "plain", "screen"]
+__all__ = ["Line", "Viewed", "columns_of", "header", "page_of", "plain", "screen"]
 
 _KEYS = "q quit  tab section  ↑↓ scroll  ←→ sort  r reverse  p pause"
 _PLAIN_KEYS = "q quit  tab section  j/k scroll  h/l sort  r reverse  p pause"
@@ -119,11 +119,15 @@ def header(look: Look | None, server: str, detail: str, *, is_paused: bool = Fal
     told = [
         "" if look.rate is None else f"{rate(look.rate)} messages/s",
         _several(layer["connections"], "connection"),
+        f"loop {layer['loop_delay'] * 1000:.0f} ms late",
         f"history {size(statistics['history_bytes'])}",
         f"waiting {size(statistics['waiting_bytes'])}",
-        *(f"{count(statistics[word])} {word}" for word in ("dropped", "expired", "refused")),
+        *(
+            f"{count(statistics[word])} {word}"
+            for word in ("dropped", "expired", "refused")
+            if statistics[word]
+        ),
         _several(statistics["dead"], "dead letter") if statistics["dead"] else "",
-        f"loop {layer['loop_delay'] * 1000:.0f} ms late",
     ]
     return [escaped(title), escaped("  ".join(filter(None, told)))]
 

@@ -114,7 +114,7 @@ def top(layer: KernelChannelLayer, out: Output, interval: float, *, show_all: bo
     model = Model(layer, interval, show_all=show_all)
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        curses.wrapper(_Screen(curses, model, out).run)
+        _Screen(curses, model, out).run()
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -153,8 +153,23 @@ class _Screen:
             ord("\t"): "tab",
         }  # fmt: skip
 
-    def run(self, window: Any) -> None:
-        self._prepare(window)
+    def run(self) -> None:
+        """Until the user leaves; then the terminal is as it was."""
+        curses = self._curses
+        window = curses.initscr()
+        try:
+            curses.noecho()
+            curses.cbreak()
+            window.keypad(True)
+            self._prepare(window)
+            self._watch(window)
+        finally:
+            window.keypad(False)
+            curses.echo()
+            curses.nocbreak()
+            curses.endwin()
+
+    def _watch(self, window: Any) -> None:
         while True:
             news = False if self._viewed.is_paused else self._model.poll(time.monotonic())
             if news:
@@ -175,6 +190,7 @@ class _Screen:
         try:
             curses.curs_set(0)
             if self._has_colours and curses.has_colors():
+                curses.start_color()
                 curses.use_default_colors()
                 for number, style in enumerate(_COLOURS, 1):
                     curses.init_pair(number, getattr(curses, _COLOURS[style]), -1)
@@ -201,7 +217,9 @@ class _Screen:
         window.refresh()
 
     def _put(self, window: Any, number: int, line: Line) -> None:
+        encoding = window.encoding
+        text = line.text.encode(encoding, "replace").decode(encoding)
         try:
-            window.addstr(number, 0, line.text, self._attributes[line.style])
+            window.addstr(number, 0, text, self._attributes[line.style])
         except self._curses.error:  # the last cell: the cursor has no place behind it
             pass

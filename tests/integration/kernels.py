@@ -104,7 +104,9 @@ def api(server, path):
 
 def connected(server, kernel):
     """The open connections of a kernel, as the server counts them."""
-    return [c for c in api(server, "clients")["clients"] if c["user"] == f"kernel:{kernel.id}"]
+    found = api(server, "clients")["clients"]
+    here = [client for client in found if client["connection"] is not None]
+    return [client for client in here if client["user"] == f"kernel:{kernel.id}"]
 
 
 def eventually(question, expected, patience=PATIENCE):

@@ -78,7 +78,7 @@ def clients(server: RunningServer) -> list[dict[str, Any]]:
     )
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         found = json.loads(answer.read())
-    return list(found["clients"] if isinstance(found, dict) else found)
+    return [client for client in found["clients"] if client["connection"] is not None]
 
 
 def kernels(server: RunningServer) -> list[dict[str, Any]]:

@@ -67,8 +67,8 @@ export class Sidebar extends SidePanel {
   /** A number at the icon; 0: none. */
   set badge(count: number) {
     const text = count === 0 ? '' : count > 99 ? '99+' : String(count);
-    if ((this.title.dataset['nbcBadge'] ?? '') !== text) {
-      this.title.dataset = text === '' ? {} : { nbcBadge: text };
+    if ((this.title.dataset['nbc-badge'] ?? '') !== text) {
+      this.title.dataset = text === '' ? {} : { 'nbc-badge': text };
       this.title.className = text === '' ? '' : 'nbc-badged';
       const { trans } = this.context;
       this.title.caption = [trans.__('Channels: groups, messages, consumers and clients of nbchannels'), ...(count > 0 ? [trans._n('%1 problem', '%1 problems', count)] : [])].join('\n');
