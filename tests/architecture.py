@@ -108,6 +108,7 @@ HEAVY = (
 
 # Modules whose tests stand in a file of another name.
 COVERED_BY: dict[str, str] = {
+    "__main__": "tests/cli/test_main.py",
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
     # The conformance suite is tests itself: the memory layer runs all of it.
     "testing.layers": "tests/layers/test_contract.py",

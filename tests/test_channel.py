@@ -583,6 +583,30 @@ def test_members_async(index, work):
     assert asyncio.run(change()) == ["other"]
 
 
+def test_presence(index):
+    assert index.presence() == []
+    index.add("work")
+    (found,) = index.presence()
+    assert found == {
+        "kind": "channel", "user": "", "label": "work", "connection": None, "since": None,
+        "as": "member", "channel": "work",
+    }  # fmt: skip
+    assert asyncio.run(index.apresence()) == [found]
+
+
+def test_presence_of_a_layer_whose_host_knows_more():
+    layer = InMemoryChannelLayer()
+    asked = []
+
+    async def present(group):
+        asked.append(group)
+        return [{"kind": "page"}]
+
+    layer.present = present
+    assert Group("index", channel_layer=layer).presence() == [{"kind": "page"}]
+    assert asked == ["index"]
+
+
 def test_a_group_is_always_true(index):
     assert len(index) == 0
     assert index

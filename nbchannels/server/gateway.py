@@ -363,6 +363,6 @@ class KernelSocket(Socket):
             self.connection.user = host.kernel_user(control.kernel)
             self.connection.tell(ServerProof(server_mac(key, *parts)))
             return
-        label = control.label or host.kernel_path(self.kernel_id)
+        label = host.kernel_path(self.kernel_id) or control.label
         principal = f"kernel:{self.kernel_id}"
         await self.welcome(control, Client(control.producer, principal, "kernel", principal, label))

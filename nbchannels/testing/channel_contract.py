@@ -131,6 +131,12 @@ class ChannelContract:
             await layer.group_discard("index", "work")
         assert await layer.group_channels("index") == ["other"]
 
+    async def test_presence_tells_the_members(self, layer: BaseChannelLayer) -> None:
+        assert await layer.presence("index") == []
+        await layer.group_add("index", "work")
+        (found,) = await layer.presence("index")
+        assert (found["as"], found["channel"], found["kind"]) == ("member", "work", "channel")
+
     async def test_a_full_member_is_counted_and_others_get_it(
         self, layer: BaseChannelLayer
     ) -> None:

@@ -1,18 +1,20 @@
 """The command as a process: what it prints where, and what it ends with."""
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 import pytest
 
 from nbchannels.bridge import bridge
 from nbchannels.cli.main import main
 from nbchannels.kernel.layer import KernelChannelLayer
-from tests.cli.conftest import PATIENCE, Run, command, environment
+from tests.cli.conftest import PATIENCE, ROOT, Run, command, environment
 from tests.kernel.conftest import RunningServer
 
 pytestmark = pytest.mark.integration
@@ -176,6 +178,12 @@ def test_options_of_the_server_stand_before_and_behind_the_command(run: Run, ser
     named = ("--url", server.url, "--token", server.token)
     for arguments in ((*named, "ls", "clients"), ("ls", "clients", *named)):
         assert run(*arguments, NBCHANNELS_URL="", NBCHANNELS_TOKEN="").returncode == 0
+
+
+def test_it_is_installed_as_a_script():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, name = project["scripts"]["nbchannels"].partition(":")
+    assert getattr(importlib.import_module(module), name) is main
 
 
 def test_an_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch):

@@ -99,6 +99,42 @@ def script(server: RunningServer, code: str, **environment: str) -> tuple[int, s
 # --- A kernel ---
 
 
+def test_presence_is_taken_from_the_live_connections(
+    server: RunningServer, kernel: Kernel, layer: KernelChannelLayer
+) -> None:
+    """A kernel with its notebook, and this script; whoever ends is gone at once."""
+    kernel.run(
+        "import os; os.environ['JPY_SESSION_NAME'] = 'work/a.ipynb'\n"
+        "import nbchannels as nb\n"
+        "heard = nb.Group('attended').subscribe(print)\n"
+    )
+    out, error = kernel.run(
+        "import asyncio, json\n"
+        "nb.Group('attended').add('work')\n"
+        "async with asyncio.timeout(10):\n"
+        "    while len(found := await nb.Group('attended').apresence()) < 2:\n"
+        "        await asyncio.sleep(0.05)\n"
+        "assert found == nb.Group('attended').presence()\n"
+        "print(json.dumps(found))\n"
+    )
+    assert error == ""
+    one, member = json.loads(out)
+    assert (one["kind"], one["label"], one["as"]) == ("kernel", "work/a.ipynb", "subscriber")
+    assert (member["kind"], member["channel"]) == ("channel", "work")
+    out, error = kernel.run("%load_ext nbchannels\n%channels who attended\n")
+    assert out.split()[:2] == ["kernel", "work/a.ipynb"]
+    code, _, _ = script(
+        server, "import nbchannels as nb; nb.Group('attended').history()",
+        NBCHANNELS_URL=server.url, NBCHANNELS_TOKEN=server.token,
+    )  # fmt: skip
+    assert code == 0
+    assert not [client for client in clients(server) if client["label"] == "-c"]
+    kernel.run("heard.close()")
+    kernel.run("nb.Group('attended').discard('work')")
+    out, _ = kernel.run("print(nb.Group('attended').presence())")
+    assert out.strip() == "[]"
+
+
 def test_a_cell_sends_and_reads_at_once(server: RunningServer, kernel: Kernel) -> None:
     out, error = kernel.run(
         "import nbchannels as nb, random, warnings\n"

@@ -7,7 +7,7 @@ import pytest
 from nbchannels.bridge import bridge
 from nbchannels.channel import Channel
 from nbchannels.consuming import consume, unconsume
-from nbchannels.exceptions import NotFound
+from nbchannels.exceptions import InvalidName, NotFound
 from nbchannels.kernel import reports, status
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.layers.manager import channel_layers
@@ -166,3 +166,36 @@ def test_all_of_the_server(server: RunningServer):
         bridge.run(layer.close())
         bridge.run(other.close())
         channel_layers.set("default", before)
+
+
+def test_who_is_in_a_group(layer):
+    assert reports.who("index") == "nobody is in group 'index'"
+    bridge.run(layer.group_add("index", "work"))
+    assert reports.who("index").split() == ["channel", "work", "member"]
+    assert reports.who("idnex") == "nobody is in group 'idnex'; did you mean 'index'?"
+    with pytest.raises(InvalidName):
+        reports.who("a/b")
+
+
+def test_who_says_what_people_call_them(layer):
+    told = {"user": "Ada", "label": None, "connection": 1, "since": 1.0, "as": "subscriber"}
+
+    async def present(group):
+        return [
+            told | {"kind": "page"},
+            told | {"kind": "page", "label": "a.ipynb"},
+            told | {"kind": "kernel", "label": "a\x1b[2J.ipynb", "user": "kernel:123"},
+            told | {"kind": "kernel", "user": "kernel:123"},
+            told | {"kind": "script", "label": "load.py", "as": "member", "channel": "c!1"},
+        ]
+
+    layer.present = present
+    lines = [line.split("since")[0].split(maxsplit=1) for line in reports.who("index").splitlines()]
+    assert [[word.strip() for word in line] for line in lines] == [
+        ["page", "Ada"],
+        ["page", "a.ipynb (Ada)"],
+        ["kernel", r"a\x1b[2J.ipynb"],
+        ["kernel", "kernel:123"],
+        ["script", "load.py (Ada)"],
+    ]
+    assert reports.who("index").splitlines()[-1].endswith("member, channel 'c!1'")

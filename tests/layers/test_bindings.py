@@ -151,7 +151,9 @@ def test_a_glob_means_neither_replies_nor_what_is_our_own(glob):
     assert Binding("nbchannels.view.1").serves("nbchannels.view.1")
 
 
-@pytest.mark.parametrize("glob", ["specific.*!*", "*!", "a![!b]*", "nbchannels.*", "nbchannels.[!a]"])
+@pytest.mark.parametrize(
+    "glob", ["specific.*!*", "*!", "a![!b]*", "nbchannels.*", "nbchannels.[!a]"]
+)
 def test_a_glob_that_could_match_nothing_is_refused(glob):
     with pytest.raises(ImproperlyConfigured, match="can match no channel"):
         Binding(glob).require_limits()

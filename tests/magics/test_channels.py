@@ -55,6 +55,8 @@ def test_send_and_group_send_return_receipts(shell):
         ("group_send", "", '%group_send index {"y": 1.5}'),
         ("channels", "connect", "%channels connect URL [TOKEN]"),
         ("channels", "stop", "%channels stop CHANNEL"),
+        ("channels", "who", "%channels who GROUP"),
+        ("channels", "who a/b", "InvalidName: group name 'a/b' has '/'"),
         ("channels", "stop work", "NotFound: this kernel has no consumer of channel 'work'"),
         ("channels", "resend 7", "NotFound: there is no dead letter 7"),
         ("channels", "discard work", "NotFound: a dead letter has a number, not 'work'"),
@@ -179,3 +181,9 @@ def test_consumers_and_dead_letters(shell, capsys):
         assert Channel("work").receive(5).content == {"job": 1}
     finally:
         unconsume()
+
+
+def test_who(shell, capsys):
+    Group("index").add("work")
+    shell.run_line_magic("channels", "who index")
+    assert capsys.readouterr().out.split() == ["channel", "work", "member"]

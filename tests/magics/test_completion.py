@@ -30,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::nbchannels.pending.NobodyListen
         ("%%consume wo", ("channels", "wo")),
         ("%channels dead w", ("channels", "w")),
         ("%channels stop w", ("served", "w")),
+        ("%channels who in", ("groups", "in")),
         ("%channels ", ("words", "")),
         ("%channels log ", None),
         ("Group(name", None),

@@ -117,7 +117,9 @@ def test_a_refusal_names_right_and_name_and_a_remedy():
 
 def test_everything_may_be_written_by_who_may_write_every_name():
     assert allows(Policy(), USER, "write", "everything", "")
-    assert allows(Policy(rights={"a.*": "read write", "b": "write"}), USER, "write", "everything", "")
+    assert allows(
+        Policy(rights={"a.*": "read write", "b": "write"}), USER, "write", "everything", ""
+    )
     limited = Policy(rights={"a.*": "read write", "b": "read"})
     assert not allows(limited, USER, "write", "everything", "")
     assert allows(limited, USER, "read", "everything", "")

@@ -33,14 +33,12 @@ export class Deliveries {
     }
   }
 
-  /** Something became of leased messages. */
-  settle(leases: readonly Settled[]): void {
-    for (const one of leases) {
-      if (this.leases.delete(one[0])) {
-        this.settlements.push(one);
-      }
-    }
+  /** Something became of leased messages; returns those that are held, which is what the server is told of. */
+  settle(leases: readonly Settled[]): Settled[] {
+    const held = leases.filter(([lease]) => this.leases.delete(lease));
+    this.settlements.push(...held);
     this.settlements.splice(0, this.settlements.length - MOST_SETTLED);
+    return held;
   }
 
   /** The fields of hello, if there is something to tell. */

@@ -242,9 +242,9 @@ export class ClientSession {
 
   /** Say what became of deliveries. */
   settle(leases: readonly (readonly [lease: number, how: Settlement])[]): void {
-    this.deliveries.settle(leases);
-    if (this.current === 'OPEN') {
-      this.put({ op: 'settle', leases });
+    const held = this.deliveries.settle(leases);
+    if (this.current === 'OPEN' && held.length > 0) {
+      this.put({ op: 'settle', leases: held });
     }
   }
 

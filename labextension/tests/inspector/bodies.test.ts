@@ -213,8 +213,8 @@ describe('a panel', () => {
 
 describe('a long list', () => {
   const items = (n: number): { key: string }[] => Array.from({ length: n }, (_, i) => ({ key: `k${i}` }));
-  const make = (): { list: VirtualList<{ key: string }>; chosen: (string | null)[]; activated: string[] } => {
-    const chosen: (string | null)[] = [];
+  const make = (): { list: VirtualList<{ key: string }>; chosen: string[]; activated: string[] } => {
+    const chosen: string[] = [];
     const activated: string[] = [];
     const list = new VirtualList<{ key: string }>({
       label: 'Things',
@@ -223,7 +223,7 @@ describe('a long list', () => {
         const made = element('div', 'nbc-row');
         return { element: made, show: item => void (made.textContent = item.key) };
       },
-      selected: item => void chosen.push(item?.key ?? null),
+      selected: (item, how) => void chosen.push(`${how} ${item?.key ?? 'none'}`),
       activated: item => void activated.push(item.key)
     });
     document.body.append(list.element);
@@ -248,8 +248,8 @@ describe('a long list', () => {
     for (const key of ['ArrowDown', 'ArrowDown', 'ArrowUp', 'End', 'Home', 'Enter', 'Escape']) {
       press(list, key);
     }
-    expect(chosen).toEqual(['k0', 'k1', 'k0', 'k99', 'k0', null]);
-    expect(activated).toEqual(['k0']);
+    expect(chosen).toEqual(['point k0', 'point k1', 'point k0', 'point k99', 'point k0', 'open k0', 'open none']);
+    expect(activated).toEqual([]);
     press(list, 'ArrowDown');
     await frame();
     const active = list.element.getAttribute('aria-activedescendant');
@@ -259,6 +259,12 @@ describe('a long list', () => {
     document.body.addEventListener('contextmenu', () => void (menus += 1), { once: true });
     press(list, 'ContextMenu');
     expect(menus).toBe(1);
+    const mouse = (type: string, button: number): boolean => list.element.querySelectorAll('.nbc-row')[3]!.dispatchEvent(new MouseEvent(type, { button, detail: 1, bubbles: true }));
+    mouse('mousedown', 2);
+    mouse('mousedown', 0);
+    mouse('dblclick', 0);
+    expect(chosen.slice(-2)).toEqual(['point k3', 'open k3']);
+    expect(activated).toEqual(['k3']);
   });
 
   it('stays where it is when rows come above', async () => {

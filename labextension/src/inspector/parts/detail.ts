@@ -20,6 +20,7 @@ export class Detail {
   constructor(label: string, close: string, onClose: () => void) {
     const { element: root } = this;
     root.hidden = true;
+    root.tabIndex = -1;
     root.setAttribute('role', 'region');
     root.setAttribute('aria-label', label);
     const button = element('button', 'nbc-tool');
@@ -41,6 +42,17 @@ export class Detail {
     const scroll = element('div', 'nbc-detail-scroll');
     scroll.append(this.actions, this.facts, this.content);
     root.append(head, scroll);
+  }
+
+  get isOpen(): boolean {
+    return !this.element.hidden;
+  }
+
+  /** Where there is no room for both, it stands in the place of `other`, and takes the focus from it. */
+  takeFocus(other: HTMLElement): void {
+    if (document.activeElement === other && other.offsetHeight === 0) {
+      this.element.focus();
+    }
   }
 
   /** Another thing is shown: forget what was there. */

@@ -12,14 +12,17 @@ export interface RowView<T> {
   show(item: T): void;
 }
 
+/** open: a click or Enter · point: arrows, or a right click, which is about a menu */
+export type Selected = 'open' | 'point';
+
 export interface ListOptions<T> {
   readonly label: string;
   /** Height of a row in CSS pixels. */
   readonly height: number;
   make(): RowView<T>;
-  /** An item was selected, by mouse or keyboard. */
-  selected(item: T | null): void;
-  /** Enter or a double click. */
+  /** An item was selected; `how` says whether its details are wanted too. */
+  selected(item: T | null, how: Selected): void;
+  /** A double click. */
   activated?(item: T): void;
 }
 
@@ -86,10 +89,10 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
   }
 
   /** Select an item, or none. */
-  select(key: string | null): void {
-    if (key !== this.active) {
+  select(key: string | null, how: Selected = 'open'): void {
+    if (key !== this.active || how === 'open') {
       this.active = key;
-      this.options.selected(this.current);
+      this.options.selected(this.current, how);
       this.request();
     }
   }
@@ -167,10 +170,12 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
 
   private pick(event: MouseEvent): void {
     const item = this.at(event.target);
-    if (item !== null && !(event.target instanceof Element && event.target.closest('button') !== null && event.button === 0)) {
-      // A second click on it takes the selection back; the menu needs it.
-      this.select(event.button === 0 && event.detail === 1 && item.key === this.active ? null : item.key);
-    } else if (item !== null) {
+    if (item === null) {
+      return;
+    }
+    if (event.button !== 0) {
+      this.select(item.key, 'point');
+    } else if (event.detail < 2) {
       this.select(item.key);
     }
   }
@@ -192,8 +197,8 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
     const item = this.items[index];
     if (next !== undefined && last >= 0) {
       this.reveal(Math.min(Math.max(next, 0), last));
-    } else if (event.key === 'Enter' && item !== undefined) {
-      this.options.activated?.(item);
+    } else if ((event.key === 'Enter' || event.key === ' ') && item !== undefined) {
+      this.select(item.key);
     } else if (event.key === 'Escape' && item !== undefined) {
       this.select(null);
     } else if ((event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) && item !== undefined) {
@@ -214,7 +219,7 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
     } else if (clientHeight > 0 && top + height > scrollTop + clientHeight) {
       this.element.scrollTop = top + height - clientHeight;
     }
-    this.select(this.items[index]?.key ?? null);
+    this.select(this.items[index]?.key ?? null, 'point');
   }
 
   /** Open the menu where the row is: the page's own would open at the list. */

@@ -5,7 +5,7 @@ import type { Badge, Body } from '../section';
 import { formatCount } from '../../views/format';
 import { Detail } from './detail';
 import { EmptyNote } from './empty';
-import type { RowView } from './list';
+import type { RowView, Selected } from './list';
 import { VirtualList } from './list';
 
 /** What one panel adds to a list of rows. */
@@ -47,8 +47,8 @@ export class ListBody<Row extends Keyed> implements Body {
       label: columns.label,
       height: columns.height,
       make: () => columns.row(),
-      selected: row => {
-        this.choose(row);
+      selected: (row, how) => {
+        this.choose(row, how);
       },
       ...(columns.activate === undefined ? {} : { activated: (row: Row) => columns.activate?.(row) })
     });
@@ -117,14 +117,16 @@ export class ListBody<Row extends Keyed> implements Body {
     this.list.dispose();
   }
 
-  private choose(row: Row | null): void {
-    this.selected = row;
+  private choose(row: Row | null, how: Selected): void {
     this.columns.select(row);
     if (row === null) {
+      this.selected = null;
       this.detail.close();
-    } else {
+    } else if (how === 'open' || this.detail.isOpen) {
+      this.selected = row;
       this.detail.open(row.key);
       this.columns.detail(row, this.detail);
+      this.detail.takeFocus(this.list.element);
     }
   }
 }

@@ -7,6 +7,7 @@ import { COMMANDS } from '../../context';
 import { Detail } from '../../parts/detail';
 import { EmptyNote } from '../../parts/empty';
 import { formatClock, formatMoment, formatSize, formatSpan } from '../../parts/format';
+import type { Selected } from '../../parts/list';
 import { VirtualList } from '../../parts/list';
 import { TwoLines } from '../../parts/listbody';
 import { hexLines, inline, JsonTree } from '../../parts/tree';
@@ -41,8 +42,8 @@ export class MessagesBody implements Body {
       label: trans.__('Messages'),
       height: 40,
       make: () => this.row(),
-      selected: row => {
-        void this.choose(row);
+      selected: (row, how) => {
+        void this.choose(row, how);
       }
     });
     this.detail = new Detail(trans.__('Message'), trans.__('Close the message'), () => {
@@ -166,16 +167,21 @@ export class MessagesBody implements Body {
     };
   }
 
-  private async choose(row: TailRow | null): Promise<void> {
+  private async choose(row: TailRow | null, how: Selected): Promise<void> {
     const { trans, selection, run, api } = this.context;
-    this.chosen = row?.key ?? null;
     selection.target = row === null ? null : { kind: 'message', row };
     if (row === null) {
+      this.chosen = null;
       this.detail.close();
       return;
     }
     const { detail } = this;
+    if (how === 'point' && !detail.isOpen) {
+      return;
+    }
+    this.chosen = row.key;
     detail.open(row.name);
+    detail.takeFocus(this.list.element);
     detail.act([
       { label: trans.__('Copy'), title: trans.__('Copy the message as JSON'), run: () => { run(COMMANDS.copyMessage); } },
       { label: trans.__('Send again'), title: trans.__('Send the same message once more'), run: () => { run(COMMANDS.sendAgain); } },

@@ -5,6 +5,7 @@ import { COMMANDS } from '../../context';
 import { Detail } from '../../parts/detail';
 import { EmptyNote } from '../../parts/empty';
 import { baseName, formatAge, formatMoment, formatSize } from '../../parts/format';
+import type { Selected } from '../../parts/list';
 import { VirtualList } from '../../parts/list';
 import { TwoLines } from '../../parts/listbody';
 import type { Badge, Body } from '../../section';
@@ -26,8 +27,8 @@ export class ProblemsBody implements Body {
       label: trans.__('Problems'),
       height: 42,
       make: () => this.row(),
-      selected: problem => {
-        this.choose(problem);
+      selected: (problem, how) => {
+        this.choose(problem, how);
       }
     });
     this.detail = new Detail(trans.__('Problem'), trans.__('Close the details'), () => {
@@ -90,17 +91,23 @@ export class ProblemsBody implements Body {
     };
   }
 
-  private choose(problem: Problem | null): void {
-    const { trans, selection, run } = this.context;
+  private choose(problem: Problem | null, how: Selected): void {
+    const { trans, selection, run, copy } = this.context;
     const { detail } = this;
     if (problem === null) {
       selection.target = null;
       detail.close();
       return;
     }
+    selection.target =
+      problem.kind === 'dead'
+        ? { kind: 'dead', letter: problem.letter }
+        : { kind: 'diagnosis', text: `${problem.diagnosis.sentence}\n${problem.diagnosis.detail}`.trim() };
+    if (how === 'point' && !detail.isOpen) {
+      return;
+    }
     if (problem.kind === 'dead') {
       const { letter } = problem;
-      selection.target = { kind: 'dead', letter };
       detail.open(trans.__('Dead letter %1 of %2', letter.number, letter.channel));
       detail.act([
         { label: trans.__('Send again'), title: trans.__('Put it into its channel once more'), run: () => { run(COMMANDS.resend, { number: letter.number }); } },
@@ -117,9 +124,8 @@ export class ProblemsBody implements Body {
       this.words(letter.error, letter.traceback);
     } else {
       const { diagnosis } = problem;
-      selection.target = { kind: 'diagnosis', text: `${diagnosis.sentence}\n${diagnosis.detail}`.trim() };
       detail.open(diagnosis.kind);
-      detail.act([]);
+      detail.act([{ label: trans.__('Copy'), title: trans.__('Copy the sentence and its details'), run: () => { copy(`${diagnosis.sentence}\n${diagnosis.detail}`.trim()); } }]);
       detail.tell([
         [trans.__('Where'), `${diagnosis.client} (${diagnosis.where})`],
         [trans.__('Last'), formatMoment(diagnosis.time)],
@@ -127,6 +133,7 @@ export class ProblemsBody implements Body {
       ]);
       this.words(diagnosis.sentence, diagnosis.detail);
     }
+    detail.takeFocus(this.list.element);
   }
 
   private words(sentence: string, more: string): void {
