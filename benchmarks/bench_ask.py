@@ -3,7 +3,8 @@
 ``ask`` goes kernel → server → other kernel → server → kernel; the consumer is a plain function
 with ``reply=True``. The peer is as bare as it can be: a tornado WebSocket server that relays JSON
 between two clients of tornado, one of which echoes, on their own event loops, without threads,
-queues, acknowledgements or leases. Both are asked in turn, in several passes, one question at a time.
+queues, acknowledgements or leases. Both are asked in turn, in several passes, one question at a
+time.
 
 Goal: a median of at most 2 ms on an idle machine.
 """

@@ -26,7 +26,9 @@ class SecondKernel:
         try:
             client.wait_for_ready(timeout=60)
             reply = client.execute_interactive(
-                f"import os\n{code}", timeout=60, output_hook=lambda message: None,
+                f"import os\n{code}",
+                timeout=60,
+                output_hook=lambda message: None,
                 user_expressions={"pid": "os.getpid()"},
             )
         finally:

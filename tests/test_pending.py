@@ -330,6 +330,7 @@ def test_hints_of_sends_that_are_not_waited_for_are_told_at_cell_end(future):
 def test_who_was_sent_to_while_nobody_listened():
     with pytest.warns(NobodyListens):
         tell(hinted("no one listens"))
+    with pytest.warns(NobodyListens):
         tell(Receipt("channel", "work", hint="no one receives"))
     assert sent_to_nobody("group") == ["index"]
     assert sent_to_nobody("channel") == ["work"]

@@ -19,7 +19,6 @@ class Guard(Protocol):
     async def allows(self, user: Any, action: str, kind: str, name: str) -> bool:
         """Whether the user may ``read``, ``write`` or ``execute`` this group or channel."""
 
-
     def permits(self, action: str, kind: str, name: str) -> bool:
         """Whether the rules on names allow this, whoever it is."""
 

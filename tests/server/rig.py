@@ -64,7 +64,6 @@ class Policy:
             await self.slow.wait()
         return (action, name) not in self.denied
 
-
     def permits(self, action, kind, name):
         return (action, name) not in self.denied
 
