@@ -8,6 +8,7 @@ import pytest
 
 from nbchannels.bridge import bridge
 from nbchannels.kernel.layer import KernelChannelLayer
+from nbchannels.server.openapi import OPERATIONS
 from tests.kernel.conftest import RunningServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -34,6 +35,7 @@ def test_every_operation_answers_as_documented(server: RunningServer):
         capture_output=True, timeout=170, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
-    # All operations of the document, and none of them left out.
-    assert "Selected: 24/24" in done.stdout, done.stdout[-6_000:]
-    assert "Tested: 24" in done.stdout
+    # All operations but the document's own: where it was read from, it is not tried.
+    tried = len(OPERATIONS) - 1
+    assert f"Selected: {tried}/{tried}" in done.stdout, done.stdout[-6_000:]
+    assert f"Tested: {tried}" in done.stdout

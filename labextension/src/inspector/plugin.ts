@@ -121,6 +121,7 @@ export const inspector: JupyterFrontEndPlugin<void> = {
         return;
       }
       const widget = new MainAreaWidget({ content: new PlotPanel(group) });
+      widget.toolbar.hide();
       widget.id = `nbchannels-plot-${group}`;
       widget.title.label = group;
       widget.title.caption = trans.__('Live plot of group "%1"', group);

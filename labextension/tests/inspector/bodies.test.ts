@@ -178,7 +178,7 @@ describe('a panel', () => {
     const model = new ConsumersModel(context.api, second, new FakePace());
     await model.refresh();
     const root = await shown(consumersBody(context, model));
-    expect(root.querySelector('.nbc-row-words')?.textContent).toBe('1 failed: ValueError: no · 2 in hand · 6 done · n.ipynb');
+    expect(root.querySelector('.nbc-row-words')?.textContent).toBe('1 failed: ValueError: no · 2 in hand · 6 done · run in n.ipynb');
     await click(root, '.nbc-row');
     await settle();
     expect(root.querySelector('.nbc-trace')?.textContent).toBe('Traceback: line 3');

@@ -47,7 +47,7 @@ export class PlotPanel extends Widget {
     const height = Math.min(2000, Math.max(SMALLEST, available - AROUND));
     if (height !== this.height) {
       this.height = height;
-      this.view.show({ version: 1, id: this.identity, group: this.group, kind: 'plot', options: { height, title: this.group } });
+      this.view.show({ version: 1, id: this.identity, group: this.group, kind: 'plot', options: { height } });
     }
   }
 }

@@ -6,6 +6,7 @@ import { COMMANDS } from '../context';
 import { channelsIcon } from '../icons';
 import type { ClientRow, ClientsModel } from '../panels/clients/model';
 import type { ConsumerRow, ConsumersModel } from '../panels/consumers/model';
+import { baseName } from '../parts/format';
 
 /** Consumers and open streams, as the Running panel lists them. */
 export class RunningChannels implements IRunningSessions.IManager {
@@ -72,11 +73,11 @@ export class RunningChannels implements IRunningSessions.IManager {
 
   private stream(row: ClientRow): IRunningSessions.IRunningItem {
     const { run, trans } = this.context;
-    const label = row.label || row.key;
+    const label = baseName(row.label) || (row.kind === 'page' ? row.user : '') || row.key;
     return {
-      label: () => trans.__('%1 watches %2', label, row.groups.join(', ')),
-      labelTitle: () => row.groups.join('\n'),
-      detail: () => row.kind,
+      label: () => row.groups.join(', '),
+      labelTitle: () => [trans.__('%1 watches', label), ...row.groups].join('\n'),
+      detail: () => label,
       icon: () => channelsIcon,
       open: () => {
         run(COMMANDS.open, { section: 'clients' });

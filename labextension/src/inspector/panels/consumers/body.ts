@@ -13,13 +13,13 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
   const { trans, selection, run } = context;
   let told: { readonly key: string; readonly failed: number } | null = null;
 
-  const words = ({ client, held, done, failed, error, connected }: ConsumerRow): string =>
+  const words = ({ function: name, client, held, done, failed, error, connected }: ConsumerRow): string =>
     [
       ...(connected ? [] : [trans.__('away')]),
       ...(failed > 0 ? [trans.__('%1 failed: %2', formatCount(failed), error)] : []),
       ...(held > 0 ? [trans.__('%1 in hand', formatCount(held))] : []),
       trans.__('%1 done', formatCount(done)),
-      baseName(client)
+      trans.__('%1 in %2', name, baseName(client))
     ].join(' · ');
 
   /** The newest traceback of this consumer that the server keeps. */
@@ -68,16 +68,12 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
     row: () => {
       const row = new TwoLines('consumer');
       const spark = new Sparkline();
-      const name = element('span', 'nbc-function');
-      row.name.after(name);
-      row.element.classList.add('nbc-row-consumer');
       row.amid(spark.element);
       return {
         element: row.element,
         show: consumer => {
           const rate = model.rate(consumer.key);
           row.tone = consumer.failed > 0 ? 'bad' : !consumer.connected || rate === undefined || rate.isQuiet ? 'quiet' : 'plain';
-          setText(name, consumer.function);
           spark.show(rate?.points() ?? []);
           row.show(consumer.channel, formatRate(rate?.now ?? 0), words(consumer), consumer.slowest > 0 ? `≤ ${formatSpan(consumer.slowest)}` : '');
         }

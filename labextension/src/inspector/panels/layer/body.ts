@@ -21,6 +21,7 @@ export class LayerBody implements Body {
   private readonly head = element('div', 'nbc-layer-head');
   private readonly what = element('span', 'nbc-row-name');
   private readonly rate = element('span', 'nbc-row-value');
+  private readonly backend = element('div', 'nbc-row-words nbc-backend');
   private readonly spark = new Sparkline();
   private readonly facts = element('dl', 'nbc-facts');
   private readonly meters = element('div', 'nbc-meters');
@@ -31,14 +32,18 @@ export class LayerBody implements Body {
     private readonly model: LayerModel
   ) {
     this.empty = new EmptyNote(context);
+    // It scrolls, also by keyboard.
+    this.element.tabIndex = 0;
+    this.element.setAttribute('role', 'group');
+    this.element.setAttribute('aria-label', context.trans.__('Channel layer'));
     this.head.append(this.what, this.spark.element, this.rate);
-    this.element.append(this.empty.element, this.head, this.meters, this.facts);
+    this.element.append(this.empty.element, this.head, this.backend, this.meters, this.facts);
   }
 
   update(): void {
     const { trans } = this.context;
     const { facts, refusal, rate } = this.model;
-    for (const node of [this.head, this.meters, this.facts]) {
+    for (const node of [this.head, this.backend, this.meters, this.facts]) {
       node.hidden = facts === null;
     }
     if (facts === null) {
@@ -49,6 +54,7 @@ export class LayerBody implements Body {
     const { statistics, capacity } = facts;
     const of = (name: string): number => statistics[name] ?? 0;
     setText(this.what, facts.alias);
+    setText(this.backend, facts.backend);
     setText(this.rate, formatRate(rate?.now ?? 0));
     this.spark.show(rate?.points() ?? []);
     this.measure([
@@ -58,7 +64,6 @@ export class LayerBody implements Body {
       { label: trans.__('Channels'), used: of('channels'), limit: capacity['channels'] ?? 0, words: formatCount }
     ]);
     const rows: (readonly [string, string, boolean])[] = [
-      [trans.__('Backend'), facts.backend, false],
       [trans.__('Round trip'), formatSpan(facts.roundTrip), facts.roundTrip > 0.5],
       [trans.__('Server is late'), formatSpan(facts.loopDelay), facts.loopDelay > 0.1],
       [trans.__('Sent to groups'), formatCount(of('group_sent')), false],

@@ -1,6 +1,6 @@
 import { element, setText } from '../../../views/dom';
 import { formatCount } from '../../../views/format';
-import type { Kind, TailRow } from '../../api';
+import type { TailRow } from '../../api';
 import { sentence } from '../../api';
 import type { Context } from '../../context';
 import { COMMANDS } from '../../context';
@@ -121,17 +121,17 @@ export class MessagesBody implements Body {
 
   private row(): { element: HTMLElement; show(row: TailRow): void } {
     const lines = new TwoLines('message');
-    const kind = element('span', 'nbc-kind');
+    const kind = element('span', 'nbc-arrow', '→');
     const time = element('span', 'nbc-time');
     lines.lead(time, kind);
     lines.words.classList.add('nbc-preview');
-    const { trans } = this.context;
-    const kinds: Readonly<Record<Kind, string>> = { group: trans.__('group'), channel: trans.__('channel') };
+    kind.title = this.context.trans.__('channel');
+    kind.setAttribute('role', 'img');
+    kind.setAttribute('aria-label', kind.title);
     return {
       element: lines.element,
       show: row => {
         setText(time, formatClock(row.time));
-        setText(kind, kinds[row.kind]);
         kind.hidden = row.kind === 'group';
         const preview = row.omitted ?? (row.preview === null || row.preview === undefined ? row.codec : inline(row.preview));
         lines.show(row.name, formatSize(row.size), preview, '');

@@ -75,6 +75,7 @@ export class ProblemsBody implements Body {
       element: lines.element,
       show: problem => {
         lines.element.dataset['nbc'] = problem.kind;
+        kind.hidden = problem.kind !== 'dead';
         const age = formatAge(Math.max(0, context.now() - problem.time));
         if (problem.kind === 'dead') {
           const { channel, error, reason, number } = problem.letter;
@@ -84,8 +85,7 @@ export class ProblemsBody implements Body {
         } else {
           const { kind: name, sentence, client, count } = problem.diagnosis;
           lines.tone = 'plain';
-          setText(kind, name);
-          lines.show(baseName(client) || client, age, sentence, count > 1 ? `×${formatCount(count)}` : '');
+          lines.show(name, age, sentence, count > 1 ? `×${formatCount(count)}` : baseName(client));
         }
       }
     };
