@@ -218,6 +218,8 @@ class Connection:
                     found = await self._look_again(found, getattr(error, "code", None))
                 else:
                     await self._converse(socket)
+                    if self.error is None:
+                        self.status = "reconnecting"
                     self.reconnects += 1
                 if self.error is not None:
                     return

@@ -283,6 +283,7 @@ def test_a_message_is_written_in_a_dialog(inspector: Inspector):
     form = inspector.page.locator(".nbc-form")
     form.wait_for(timeout=PATIENCE)
     assert form.locator("input").input_value() == "inspected.loss"
+    assert (form.locator("textarea").bounding_box() or {})["height"] > 120
     form.locator("textarea").fill("{not json")
     assert form.locator("button").is_disabled()
     assert "no JSON yet" in form.inner_text()
@@ -386,10 +387,30 @@ def test_a_live_plot_in_a_tab_is_there_after_a_reload(visitor: Visitor, jupyter:
     notebook.picture("inspector-plot")
     notebook.command("nbchannels:open-plot", group="tabbed")
     assert panel.count() == 1
-    notebook.wait("() => jupyterapp.restored.then(() => true)")
-    notebook.page.wait_for_timeout(1500)  # the layout is saved when nothing has changed for a while
+    # The layout is saved when nothing has changed for a while.
+    for _ in range(40):
+        kept = jupyter.ask("GET", "lab/api/workspaces")
+        if "nbchannels-plots:tabbed" in json.dumps(kept):
+            break
+        notebook.page.wait_for_timeout(250)
+    else:
+        pytest.fail(f"the layout was not saved with the plot: {kept}")
     notebook.page.goto(f"{jupyter.url}lab?token={jupyter.token}")
     panel.locator(".nbc-value", has_text="4").wait_for(timeout=PATIENCE)
+
+
+def test_it_is_in_notebook_7_too(visitor: Visitor, jupyter: Jupyter):
+    jupyter.write_notebook("seven.ipynb", {"a": ""})
+    jupyter.post("seven", {"y": 7})
+    notebook = visitor.open("seven.ipynb", "notebook")
+    inspector = Inspector(notebook).open()
+    inspector.row("groups", "seven").wait_for(timeout=PATIENCE)
+    notebook.command("nbchannels:open-plot", group="seven")
+    value = notebook.page.locator(".nbc-plot-panel .nbc-value", has_text="7")
+    value.wait_for(timeout=PATIENCE)
+    assert value.is_visible()
+    assert (notebook.page.locator(".nbc-plot-panel").bounding_box() or {})["height"] >= 300
+    notebook.picture("inspector-notebook-7")
 
 
 def test_names_and_messages_stay_text(visitor: Visitor, jupyter: Jupyter):

@@ -173,7 +173,8 @@ async def test_questions_are_asked_again_but_for_those_that_destroy(
     try:
         asked = asyncio.create_task(far.group_channels("index"))
         clearing = asyncio.create_task(far.clear("index"))
-        await until(lambda: len(far.connection._questions) == 2)
+        # A report of what went wrong in this process may be among them.
+        await until(lambda: len(far.connection._questions) >= 2)
         cable.drop()
         await until(lambda: not len(far.connection._questions))
     finally:

@@ -37,10 +37,16 @@ import { problemsSection } from './panels/problems';
 import { ProblemsModel } from './panels/problems/model';
 import { PLUGIN, Settings } from './settings';
 import { Sidebar, SIDEBAR } from './sidebar';
+import '../../style/inspector-lists.css';
+import '../../style/inspector-details.css';
+// It changes what the others say of forms.
 import '../../style/inspector.css';
 
 /** Beside the debugger and the property inspector, below them. */
 const RANK = 700;
+
+/** Of a plot below the notebook, in Notebook 7. */
+const LOWEST = '320px';
 
 type Optional<T> = T | null;
 
@@ -128,7 +134,10 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       widget.title.icon = plotIcon;
       widget.title.closable = true;
       await plots.add(widget);
-      // Notebook 7 has one document in its main area.
+      // Notebook 7 has one document in its main area; what is below it has no height of its own.
+      if (labShell === null) {
+        widget.content.node.style.minHeight = LOWEST;
+      }
       app.shell.add(widget, labShell === null ? 'down' : 'main', { mode: 'split-right', type: 'Live Plot' });
       app.shell.activateById(widget.id);
     };

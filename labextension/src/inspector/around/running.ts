@@ -1,6 +1,8 @@
 import type { IRunningSessions } from '@jupyterlab/running';
 import { Signal } from '@lumino/signaling';
 
+import { warn } from '../actions/dialogs';
+import { sentence } from '../api';
 import type { Context } from '../context';
 import { COMMANDS } from '../context';
 import { channelsIcon } from '../icons';
@@ -26,7 +28,7 @@ export class RunningChannels implements IRunningSessions.IManager {
     this.name = trans.__('Channels');
     this.shutdownLabel = trans.__('Disconnect…');
     this.shutdownAllLabel = trans.__('Disconnect All');
-    this.shutdownAllConfirmationText = trans.__('All kernels, pages and scripts are disconnected from nbchannels; kernels themselves go on.');
+    this.shutdownAllConfirmationText = trans.__('All kernels and scripts are disconnected from nbchannels; they themselves go on.');
     for (const model of [consumers, clients]) {
       model.changed.connect(this.tell, this);
     }
@@ -45,9 +47,12 @@ export class RunningChannels implements IRunningSessions.IManager {
   }
 
   shutdownAll(): void {
+    // Pages would lose their own views, this one first.
     const own = [...this.clients.rows.values()].filter(row => row.kind !== 'page' && row.connected);
     for (const row of own) {
-      void this.context.api.disconnect(row.key).catch(() => undefined);
+      this.context.api.disconnect(row.key).catch((error: unknown) => {
+        warn(sentence(error));
+      });
     }
   }
 
