@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --constraint .ci/constraints.txt
 SUITES := $(BIN)/python .ci/suites.py
 
-FRONT  := $(shell find labextension/src -type f 2>/dev/null)
+FRONT  := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null)
 HOUSE  := pyproject.toml .ci/constraints.txt labextension/install.json nbchannels/jupyter-config/nbchannels.json
 
 # npm's scripts call jupyter-builder; every tool comes from the environment made here.

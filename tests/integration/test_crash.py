@@ -94,7 +94,9 @@ def subscribers(server):
 
 def ended(process):
     out, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
+    # asyncio, in its debug mode, tells what took long: that is the machine's affair.
+    told = [line for line in error.splitlines() if not line.startswith("Executing <")]
+    assert (process.returncode, told) == (0, [])
     return out
 
 

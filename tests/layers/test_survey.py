@@ -20,3 +20,33 @@ async def test_rows():
     assert epoch
     (channel,) = survey.channels(layer)
     assert channel == ("work", 1, 7, 3.0, 100, 0, 1, 0, 0, 0)
+
+
+async def test_totals_and_the_buried():
+    layer = InMemoryChannelLayer()
+    await layer.group_send("index", {"y": 1})
+    await layer.send("work", {"n": 1})
+    lease = await layer.lease("work")
+    assert survey.totals(layer) == await layer.statistics()
+    assert survey.totals(layer)["leased"] == 1
+    assert survey.buried(layer) == (0, {})
+    await layer.settle(lease, "fail", "ValueError: no")
+    assert survey.totals(layer)["failed"] == 1
+    assert survey.buried(layer) == (1, {"failed": 1})
+    await layer.flush()
+    assert survey.buried(layer) == (1, {"failed": 1})  # counted since the beginning
+
+
+async def test_witnesses_are_told_names_and_no_contents():
+    layer = InMemoryChannelLayer()
+    told = []
+    layer.witness = lambda what, data: told.append((what, data))
+    await layer.send("work", {"secret": "s3cret"})
+    await layer.settle(await layer.lease("work"), "fail", "ValueError: s3cret")
+    await layer.clear("index")
+    await layer.flush()
+    assert told == [
+        ("failed", {"channel": "work", "consumer": ""}),
+        ("cleared", {"group": "index"}),
+        ("flushed", {}),
+    ]
