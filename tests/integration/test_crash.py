@@ -113,7 +113,8 @@ def test_a_server_that_is_killed_and_started_again(own_server):
     listener, sender = begin(own_server)
     own_server.kill()
     own_server.start()
-    assert ended(sender) == f"{TOTAL} 1\n"
+    # Which of the two comes back first is chance.
+    assert ended(sender) in (f"{TOTAL} 0\n", f"{TOTAL} 1\n")
     got = json.loads(ended(listener))
     sentences = [item for item in got if isinstance(item, str)]
     assert len(sentences) == 1
