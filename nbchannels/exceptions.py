@@ -12,6 +12,7 @@
     ├── InvalidChannelLayerError (ValueError)            an unknown alias, a wrong configuration
     ├── LayerUnavailable       (ConnectionError)         the server or Redis cannot be reached
     │   └── ServerNotFound                               no server with the extension: what to run
+    ├── OutOfOrder                                   an earlier message was refused for a time
     ├── PermissionDenied       (PermissionError)
     ├── DeliveryUnknown        (TimeoutError)            written, but not acknowledged in time
     ├── SendTimeout            (TimeoutError)            not written in time, withdrawn
@@ -56,6 +57,7 @@ __all__ = [
     "NoConsumer",
     "NoRoute",
     "NotFound",
+    "OutOfOrder",
     "PermissionDenied",
     "ProtocolError",
     "RemoteProtocolError",
@@ -179,6 +181,16 @@ class ServerNotFound(LayerUnavailable):
     """No Jupyter server with the extension was found; the sentence says what to run, and where."""
 
     temporary = False
+
+
+class OutOfOrder(ChannelsError):
+    """An earlier message of the same sender to the same target was refused for a time.
+
+    It has to come again before this one, or be withdrawn.
+    """
+
+    code = "out_of_order"
+    temporary = True
 
 
 class PermissionDenied(ChannelsError, PermissionError):

@@ -47,7 +47,13 @@ class LocalConsumer:
         self._lock = threading.Lock()
         self._ready: dict[Any, None] = {}
         self._is_busy = False
+        self._in_hand = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def wants(self) -> int:
+        """See `Scout.wants`."""
+        return 0 if self._in_hand or self.is_over else 1
 
     def permits(self, channel: str) -> bool:
         """See `Scout.permits`."""
@@ -138,6 +144,14 @@ class LocalConsumer:
         }
 
     async def _consume(self, channel: str, letter: Letter) -> None:
+        self._in_hand = True
+        try:
+            await self._run(channel, letter)
+        finally:
+            self._in_hand = False
+        self.layer.wants_more(self)
+
+    async def _run(self, channel: str, letter: Letter) -> None:
         try:
             message = Message(
                 decode(*letter.encoded), channel, self.layer, time=letter.time,

@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         "2 layers",
         frozenset(
             {"bridge", "threads"}
-            | {f"layers.{room}" for room in ("memory", "registry", "foreign", "manager")}
+            | {f"layers.{room}" for room in ("memory", "hosted", "registry", "foreign", "manager")}
             | {"layers.configuration", "layers.serving", "layers.receiving", "layers.survey"}
             | {f"layers.redis{part}" for part in ("", "_scripts", "_streams", "_presence")}
         ),

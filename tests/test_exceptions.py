@@ -41,6 +41,7 @@ EXAMPLES = [
     (InvalidChannelLayerError("x"), "bad_request", False, ChannelsError),
     (LayerUnavailable("x"), "unavailable", True, LayerUnavailable),
     (ServerNotFound("x"), "unavailable", False, LayerUnavailable),
+    (exceptions.OutOfOrder("x"), "out_of_order", True, ChannelsError),
     (PermissionDenied("x"), "forbidden", False, PermissionDenied),
     (DeliveryUnknown("x", object()), "unavailable", True, LayerUnavailable),
     (SendTimeout("x"), "unavailable", True, LayerUnavailable),

@@ -44,6 +44,7 @@ def test_every_error_is_at_the_root_that_a_user_may_catch():
         exceptions.AcceptConnection, exceptions.DenyConnection, exceptions.StopConsumer,
         exceptions.ResponseLater, exceptions.RequestAborted, exceptions.RequestTimeout,
         exceptions.NoRoute,
+        exceptions.OutOfOrder,
     }  # fmt: skip
     errors = {
         name

@@ -100,3 +100,24 @@ async def test_the_consumer_runs_beside_this_loop():
     assert threads != [here]
     await services_of(layer).remove()
     assert user_bridge.loop.is_running()
+
+
+async def test_it_wants_one_message_when_it_has_none():
+    layer, begun, go = InMemoryChannelLayer(), asyncio.Event(), threading.Event()
+    heard, loop = asyncio.Queue(), asyncio.get_running_loop()
+    layer.wants_more = lambda scout: loop.call_soon_threadsafe(heard.put_nowait, scout.wants)
+
+    def work(message):
+        loop.call_soon_threadsafe(begun.set)
+        assert go.wait(PATIENCE)
+
+    await serve(layer, "work", work)
+    (scout,) = layer.enlisted()
+    assert scout.wants == 1
+    await layer.send("work", {})
+    await asyncio.wait_for(begun.wait(), PATIENCE)
+    assert scout.wants == 0
+    go.set()
+    assert await asyncio.wait_for(heard.get(), PATIENCE) == 1
+    await services_of(layer).remove()
+    assert scout.wants == 0

@@ -259,15 +259,19 @@ class ReceivingLayer(ServingLayer):
         self, limit: int = 100, channel: str | None = None
     ) -> list[dict[str, Any]]:
         """See `BaseChannelLayer.dead_letters`."""
-        found = self.dead(limit, channel)
+        found = await self.dead(limit, channel)
         return [dead.describe() | {"content": dead.content()} for dead in found]
 
-    def dead(self, limit: int, channel: str | None = None) -> list[DeadLetter]:
-        """`dead_letters`, for callers that do not wait."""
+    async def dead(self, limit: int, channel: str | None = None) -> list[DeadLetter]:
+        """`dead_letters`, as they are kept."""
+        return self.newest_dead(limit, channel)
+
+    def newest_dead(self, limit: int, channel: str | None = None) -> list[DeadLetter]:
+        """Those that this process has buried, newest first, without asking elsewhere."""
         with self._lock:
             return self._registry.dead.newest(limit, channel)
 
-    def channel_of_dead(self, number: Any) -> str:
+    async def channel_of_dead(self, number: Any) -> str:
         """Where the dead letter of this number came from.
 
         Raises:
@@ -283,13 +287,11 @@ class ReceivingLayer(ServingLayer):
         """See `BaseChannelLayer.resend`."""
         dead = self._take_dead(number)
         try:
-            receipt = self.submit("channel", dead.channel, dead.letter.encoded)
+            return await self._done(self.submit("channel", dead.channel, dead.letter.encoded))
         except BaseException:
             with self._lock:
                 self._registry.dead.put_back(dead)
             raise
-        assert isinstance(receipt, Receipt)
-        return receipt
 
     async def discard(self, number: int) -> None:
         """See `BaseChannelLayer.discard`."""
@@ -328,6 +330,24 @@ class ReceivingLayer(ServingLayer):
             else:
                 waiter.wake()
         self.tell_lost()
+
+    async def drain(self, channel: str) -> int:
+        """Drop what waits in a channel, and count it as dropped.
+
+        Returns:
+            How many messages.
+        """
+        require_channel_name(channel)
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            if box is None:
+                return 0
+            self._registry.expire(box, self._clock())
+            waited = len(box.letters)
+            self._registry.empty(box, f"channel {channel!r} was emptied")
+            self._registry.release(box)
+        self.tell_lost()
+        return waited
 
     async def channel_statistics(self, channel: str) -> dict[str, Any]:
         """See `BaseChannelLayer.channel_statistics`."""

@@ -38,6 +38,10 @@ class Scout(Protocol):
     def party(self) -> Hashable:
         """Whose it is."""
 
+    @property
+    def wants(self) -> int:
+        """How many messages it would take now; from any thread, without a lock."""
+
     def permits(self, channel: str) -> bool:
         """Whether its party may take from a channel that its pattern matches; always the same."""
 

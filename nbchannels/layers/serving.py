@@ -102,6 +102,12 @@ class ServingLayer(BaseChannelLayer):
         for name in waiting:
             scout.notify(name)
 
+    def wants_more(self, scout: Scout) -> None:
+        """``scout`` would take more than a moment ago (`Scout.wants`); called from any thread.
+
+        Nothing to do where all messages are in this process; a layer that fetches them may.
+        """
+
     def dismiss(self, scout: Scout) -> None:
         """``scout`` is gone; others that served behind it are told of what waits."""
         with self._lock:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 
 __all__ = ["buried", "channels", "groups", "totals"]
 
 Row = tuple[Any, ...]
 
 
-def groups(layer: InMemoryChannelLayer) -> list[Row]:
+def groups(layer: HostedLayer) -> list[Row]:
     """Of each group: name, offset, messages, bytes, subscribers, members, last time, epoch."""
     rows: list[Row] = []
     with layer._lock:
@@ -25,20 +25,20 @@ def groups(layer: InMemoryChannelLayer) -> list[Row]:
     return rows
 
 
-def totals(layer: InMemoryChannelLayer) -> dict[str, int]:
+def totals(layer: HostedLayer) -> dict[str, int]:
     """The counters of a layer and what it holds; `BaseChannelLayer.statistics` without waiting."""
     with layer._lock:
         return layer._registry.statistics() | {"leased": len(layer._held)}
 
 
-def buried(layer: InMemoryChannelLayer) -> tuple[int, dict[str, int]]:
+def buried(layer: HostedLayer) -> tuple[int, dict[str, int]]:
     """How many dead letters there were since the beginning, and how many for each reason."""
     with layer._lock:
         dead = layer._registry.dead
         return dead.count, {str(reason): number for reason, number in dead.reasons.items()}
 
 
-def channels(layer: InMemoryChannelLayer) -> list[Row]:
+def channels(layer: HostedLayer) -> list[Row]:
     """Of each channel what is in it, and what went through it.
 
     Name, waiting, bytes, oldest (seconds), capacity, receivers, sent, received, dropped, expired.

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from nbchannels.exceptions import ChannelsError, RemoteProtocolError
+from nbchannels.exceptions import ChannelsError, OutOfOrder, RemoteProtocolError
 from nbchannels.protocol.codec import (
     decode_client_control,
     decode_records,
@@ -64,13 +64,6 @@ class State(enum.Enum):
     GREETING = enum.auto()
     OPEN = enum.auto()
     CLOSED = enum.auto()
-
-
-class OutOfOrder(ChannelsError):
-    """An earlier record to the same target was refused for a time and has not come again."""
-
-    code = "out_of_order"
-    temporary = True
 
 
 class ServerSession:

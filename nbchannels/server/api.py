@@ -38,6 +38,7 @@ STATUS = {
     "too_many": 429,
     "consumer_failed": 500,
     "internal": 500,
+    "out_of_order": 503,
     "unavailable": 503,
 }
 _CODES = {400: "bad_request", 401: "forbidden", 403: "forbidden", 404: "not_found"} | {

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
 from nbchannels.exceptions import ChannelsError
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import is_process_local, require_channel_name, require_group_name
 from nbchannels.protocol.codec import encode_record
 from nbchannels.protocol.events import ENTRY, Call, Record
@@ -30,7 +30,7 @@ class Caller(Protocol):
     """The connection that calls."""
 
     hub: Hub
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
     client: Client
     rights: Rights
 
@@ -210,7 +210,7 @@ async def _dead_letters(connection: Caller, call: Call) -> list[dict[str, Any]]:
     may = connection.rights.permits
     found = [
         dead
-        for dead in connection.layer.dead(min(limit, DEAD), channel)
+        for dead in await connection.layer.dead(min(limit, DEAD), channel)
         if may("read", "channel", dead.channel)
     ]
     records = [
@@ -238,7 +238,7 @@ async def _discard(connection: Caller, call: Call) -> None:
 async def _dead_number(connection: Caller, call: Call) -> int:
     """The number of a dead letter that the caller may write to where it came from."""
     number = _argument(call, "number")
-    channel = connection.layer.channel_of_dead(number)
+    channel = await connection.layer.channel_of_dead(number)
     await connection.require("write", "channel", channel)
     return int(number)
 

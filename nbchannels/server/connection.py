@@ -3,11 +3,11 @@
 The protocol's rules are in `nbchannels.protocol.server`; the socket is behind `Transport`.
 """
 
+import asyncio
 import logging
 import time
 from typing import Any, Protocol
 
-from nbchannels.encoding import Encoded
 from nbchannels.exceptions import (
     ChannelsError,
     InvalidName,
@@ -15,8 +15,7 @@ from nbchannels.exceptions import (
     RemoteProtocolError,
 )
 from nbchannels.layers.feed import Batch, Feed
-from nbchannels.layers.memory import InMemoryChannelLayer
-from nbchannels.layers.producers import Producer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import (
     is_process_local,
     require_channel_name,
@@ -24,8 +23,6 @@ from nbchannels.names import (
 )
 from nbchannels.protocol.codec import encode_control
 from nbchannels.protocol.events import (
-    PUBLISH,
-    RETRIED,
     Ack,
     Call,
     ClientControl,
@@ -33,7 +30,6 @@ from nbchannels.protocol.events import (
     Credit,
     Failure,
     Hello,
-    Record,
     Result,
     Settle,
     Subscribe,
@@ -49,8 +45,8 @@ from nbchannels.server.clients import Client
 from nbchannels.server.deliveries import Deliveries
 from nbchannels.server.hub import Hub
 from nbchannels.server.inspector import View
+from nbchannels.server.intake import Intake
 from nbchannels.server.rights import Guard, Rights
-from nbchannels.typing import Kind
 
 __all__ = ["Connection", "Transport"]
 
@@ -106,7 +102,7 @@ class Connection:
         user: Any,
     ) -> None:
         self.hub = hub
-        self.layer: InMemoryChannelLayer = hub.layer
+        self.layer: HostedLayer = hub.layer
         self.transport = transport
         self.session = session
         #: By group.
@@ -120,6 +116,9 @@ class Connection:
         self.write = transport.send_batch  # type: ignore[method-assign]
         self.rights = Rights(guard)
         self.deliveries = Deliveries(self)
+        self._intake = Intake(self)
+        # Of subscriptions one is made after the other: the newest counts.
+        self._subscribing = asyncio.Lock()
         self.view = View(hub, self.rights.permits)
 
     # What the hub and the feeds need.
@@ -165,6 +164,10 @@ class Connection:
         """Since when the socket takes no more (monotonic seconds)."""
         return self.transport.stalled_since
 
+    @property
+    def _is_over(self) -> bool:
+        return self.session.state is State.CLOSED
+
     def describe(self) -> dict[str, Any]:
         """For the inspector and REST."""
         lag = sum(feed.log.top - feed.sent for feed in self.feeds.values())
@@ -206,31 +209,11 @@ class Connection:
     async def receive_bytes(self, data: bytes) -> None:
         """Data records came: each goes to the layer, and is answered."""
         self.heard = time.monotonic()
-        for record in self.session.receive_bytes(data):
-            error: ChannelsError | None = self.session.waits_for(record)
-            if error is None:
-                try:
-                    await self._publish(record)
-                    continue
-                except ChannelsError as refused:
-                    error = refused
-            self.session.rejected(record, error)
+        await self._intake.receive(self.session.receive_bytes(data))
+        if self._is_over:  # meanwhile: the client will ask again
+            return
         for text in self.session.answers():
             self.transport.send_text(text)
-
-    async def _publish(self, record: Record) -> None:
-        kind: Kind = "group" if record.kind == PUBLISH else "channel"
-        if not self.rights.has("write", kind, record.name, self.heard):
-            await self.require("write", kind, record.name)
-        receipt = self.layer.submit(
-            kind,
-            record.name,
-            Encoded(record.codec, bytes(record.body)),
-            producer=Producer(self.client.producer, record.sequence),
-            sender=self.number,
-            flags=record.flags & RETRIED,
-        )
-        self.session.accepted(record, receipt)
 
     async def require(self, action: str, kind: str, name: str) -> None:
         """Check a right; what was allowed is remembered for this connection for a minute.
@@ -247,7 +230,9 @@ class Connection:
             case Subscribe():
                 await self.subscribe(control)
             case Unsubscribe():
-                self._unsubscribe(require_group_name(control.group), None)
+                group = require_group_name(control.group)
+                async with self._subscribing:
+                    self._unsubscribe(group, None)
             case Credit():
                 require_channel_name(control.channel)
                 await self.require("read", "channel", control.channel)
@@ -305,12 +290,16 @@ class Connection:
     async def subscribe(self, wanted: Subscribe | Subscription) -> None:
         """Begin to feed a group, or begin anew."""
         group = require_group_name(wanted.group)
+        async with self._subscribing:
+            await self._subscribe(group, wanted)
+
+    async def _subscribe(self, group: str, wanted: Subscribe | Subscription) -> None:
         try:
             await self.require("read", "group", group)
         except PermissionDenied as error:
             self._unsubscribe(group, error)
             return
-        if self.session.state is State.CLOSED:  # while the policy was asked
+        if self._is_over:  # while the policy was asked
             return
         limit = self.limits["subscriptions"]
         if group not in self.feeds and len(self.feeds) >= limit:
@@ -321,7 +310,10 @@ class Connection:
             error_.code = "too_many"
             self._unsubscribe(group, error_)
             return
-        cursor = self.layer.cursor(group, start_of(wanted))
+        cursor = await self.layer.subscribe(group, start_of(wanted))
+        if self._is_over:  # while the layer was asked: nobody wants it
+            cursor.close()
+            return
         old = self.feeds.pop(group, None)
         if old is not None:
             self.hub.end(old)

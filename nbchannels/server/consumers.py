@@ -7,16 +7,18 @@ credit back when it settles. Its registration outlives a connection; it ends wit
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 from nbchannels.diagnoses import report
 from nbchannels.exceptions import ChannelsError, ImproperlyConfigured
 from nbchannels.inprocess import LocalConsumer
 from nbchannels.layers.bindings import Binding
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.mailbox import Letter
-from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.layers.scouts import SLOW
 from nbchannels.protocol.events import Outcome
+from nbchannels.receipt import Receipt
 from nbchannels.server.clients import Client, Lease
 
 __all__ = ["Deliverer", "KernelConsumer", "Post", "describe_all", "read_consumer"]
@@ -52,7 +54,7 @@ class Source(Protocol):
 class Post(Protocol):
     """What consumers need of the hub."""
 
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
 
     def connection_of(self, client: Client) -> Deliverer | None:
         """The client's connection; ``None`` while it is away."""
@@ -118,6 +120,14 @@ class KernelConsumer:
 
     # Getting messages.
 
+    @property
+    def wants(self) -> int:
+        """See `Scout.wants`."""
+        connection = self._post.connection_of(self.party)
+        if self._is_over or connection is None or not connection.writable:
+            return 0
+        return max(0, self.credit - self.held)
+
     def permits(self, channel: str) -> bool:
         """See `Scout.permits`."""
         return self._may_read(channel)
@@ -134,6 +144,12 @@ class KernelConsumer:
         if not self._is_scheduled and not self._is_over:
             self._is_scheduled = True
             self._post.soon(self._pour)
+
+    def resume(self) -> None:
+        """There is credit, or a connection, that was not there before."""
+        self.schedule()
+        if not self._is_over:
+            self._post.layer.wants_more(self)
 
     def _pour(self) -> None:
         self._is_scheduled = False
@@ -182,7 +198,7 @@ class KernelConsumer:
         self.slowest = max(self.slowest, time.monotonic() - lease.since)
         if outcome == "fail":
             self.error = error
-        self.schedule()
+        self.resume()
 
     def is_same(self, other: "KernelConsumer") -> bool:
         """Whether this is the same registration, told again."""
@@ -226,11 +242,15 @@ class KernelConsumer:
     def __call__(self, message: Any) -> None:
         """Run for one message: puts it into its channel, from where it is delivered.
 
+        A failure that is known only later is reported.
+
         Raises:
             ChannelFull: see `BaseChannelLayer.send`.
         """
-        layer = self._post.layer
-        layer.submit("channel", message.channel.name, layer.encode(message.content))
+        layer, channel = self._post.layer, message.channel.name
+        result = layer.submit("channel", channel, layer.encode(message.content))
+        if not isinstance(result, Receipt):
+            result.add_done_callback(lambda done: _report_failure(channel, done))
 
     def describe(self) -> dict[str, Any]:
         """For the inspector, REST and ``%channels``."""
@@ -260,7 +280,16 @@ class KernelConsumer:
         return f"<KernelConsumer {self.binding.channel!r}: {self.shown}>"
 
 
-def describe_all(layer: InMemoryChannelLayer) -> list[dict[str, Any]]:
+def _report_failure(channel: str, done: Future[Receipt]) -> None:
+    error = done.exception() if not done.cancelled() else None
+    if error is not None:
+        report(
+            "failed-send", f"a message for channel {channel!r} was not sent: {error}",
+            subject=channel,
+        )  # fmt: skip
+
+
+def describe_all(layer: HostedLayer) -> list[dict[str, Any]]:
     """The consumers of a layer, those of the server and of clients, by channel and client."""
     found = [
         scout.describe()

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from nbchannels.exceptions import ChannelsError
 from nbchannels.layers.bindings import is_glob
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.mailbox import Letter
-from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.names import require_channel_name
 from nbchannels.protocol.codec import encode_record
 from nbchannels.protocol.events import (
@@ -65,7 +65,7 @@ class Deliveries:
     """
 
     def __init__(self, connection: Outlet) -> None:
-        self.layer: InMemoryChannelLayer = connection.hub.layer
+        self.layer: HostedLayer = connection.hub.layer
         self.taps: dict[str, Tap] = {}
         self.hub = connection.hub
         self._connection = connection
@@ -86,7 +86,7 @@ class Deliveries:
         for tap in list(self.taps.values()):
             tap.pour()
         for consumer in self.client.consumers.values():
-            consumer.schedule()
+            consumer.resume()
 
     def close(self) -> None:
         """Nothing more is handed out; what was, stays with the client."""
@@ -184,7 +184,7 @@ class Deliveries:
             return
         known = client.consumers.get(consumer.number)
         if known is not None and known.is_same(consumer):
-            known.schedule()  # a reconnect
+            known.resume()  # a reconnect
             return
         if known is not None:
             known.end()

@@ -187,7 +187,7 @@ class Events:
         if new <= 0:
             return
         bucket = self._buckets["dead_letter"]
-        newest = [d for d in self._layer.dead(min(new, MOST_DEAD)) if d.number > count - new]
+        newest = [d for d in self._layer.newest_dead(min(new, MOST_DEAD)) if d.number > count - new]
         bucket.skipped += new - len(newest)
         for dead in reversed(newest):
             self.note(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from tornado.httputil import HTTPServerRequest, split_host_and_port
 
 from nbchannels.exceptions import ChannelsError
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import new_channel_name
 from nbchannels.server.credentials import Secrets, without_credentials
 from nbchannels.server.refusals import Lost
@@ -76,7 +76,7 @@ class Exchange:
         reply_channel: the name of the channel; consumers find it in each message.
     """
 
-    def __init__(self, layer: InMemoryChannelLayer, router: Router, prefix: str) -> None:
+    def __init__(self, layer: HostedLayer, router: Router, prefix: str) -> None:
         self._layer = layer
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Exception] = self._loop.create_future()

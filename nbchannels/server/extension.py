@@ -16,6 +16,7 @@ from traitlets import Bool, CFloat, CInt, Dict, List, TraitError, Unicode, valid
 from nbchannels.consuming import consume, services_of
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.configuration import VARIABLE, from_environment
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.routes import Router
@@ -304,7 +305,7 @@ class NbChannels(ExtensionApp):
 
     # What they need.
 
-    def _hosted_layer(self) -> InMemoryChannelLayer:
+    def _hosted_layer(self) -> HostedLayer:
         # What stands in the environment is for this server; its kernels' default layer is this one.
         unsaid = self.channel_layers == self.trait_defaults("channel_layers")
         environment = from_environment() if unsaid else None
@@ -327,7 +328,7 @@ class NbChannels(ExtensionApp):
                 config["CONFIG"] = options | given
         channel_layers.configure(configs)
         layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
-        if not isinstance(layer, InMemoryChannelLayer):
+        if not isinstance(layer, HostedLayer):
             raise InvalidChannelLayerError(
                 f"c.NbChannels.channel_layers: {type(layer).__name__} cannot be the server's "
                 f"default layer in this version; use {MEMORY!r}"
@@ -335,7 +336,7 @@ class NbChannels(ExtensionApp):
         channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
         return layer
 
-    def _serve_routing(self, layer: InMemoryChannelLayer) -> None:
+    def _serve_routing(self, layer: HostedLayer) -> None:
         """Put the configured routes in service, beside the loop of this server."""
         routing = self.routing if self.routing is not None else layer.routing
         if routing is not None:

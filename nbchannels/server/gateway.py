@@ -275,7 +275,7 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 "window_bytes": limits.window_bytes,
                 "subscriptions": limits.subscriptions,
             },
-            layer={"alias": host.alias, "backend": "memory"},
+            layer=host.layer_state,
         )
         await self.connection.greet(hello, welcome)
 

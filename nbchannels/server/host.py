@@ -14,7 +14,7 @@ from typing import Any
 
 from nbchannels.diagnoses import listen
 from nbchannels.encoding import MAX_MESSAGE
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.hub import Hub
 from nbchannels.server.policy import KernelUser, Policy
@@ -93,7 +93,7 @@ class Host:
 
     def __init__(
         self,
-        layer: InMemoryChannelLayer,
+        layer: HostedLayer,
         policy: Policy | None = None,
         limits: Limits | None = None,
         *,
@@ -130,14 +130,10 @@ class Host:
         self._on_kernel_restarted: list[Callable[[str], Any]] = []
 
     @property
-    def alias(self) -> str:
-        """The alias of the layer."""
-        return self.layer.alias
-
-    @property
-    def backend(self) -> str:
-        """One word for where the layer lives."""
-        return "memory"
+    def layer_state(self) -> dict[str, Any]:
+        """Of the layer ``alias`` and ``backend``; and ``trouble``: why it does not answer now."""
+        layer = self.layer
+        return {"alias": layer.alias, "backend": layer.backend, "trouble": layer.trouble or None}
 
     def count_answer(self, door: str, status: int) -> None:
         """An HTTP request was answered."""
@@ -225,7 +221,7 @@ class Host:
             "protocol": "nbchannels.v1",
             "server": self.server_id,
             "uptime": max(0.0, time.time() - self.started),
-            "layer": {"alias": self.alias, "backend": self.backend},
+            "layer": self.layer_state,
             "counts": {
                 "groups": statistics["groups"],
                 "channels": statistics["channels"],
@@ -235,7 +231,7 @@ class Host:
         }
 
     async def close(self) -> None:
-        """Send everyone away, and end the layer."""
+        """Send everyone away, and end the layer: of one that lives elsewhere nothing is dropped."""
         self._listening()
         for socket in list(self.sockets):
             socket.close(1001, "the server stops")

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from nbchannels.layers.feed import Batch, Feed
 from nbchannels.layers.groups import GroupState
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.protocol.events import Control, GoAway, Heartbeat
 from nbchannels.server.clients import Client, Clients
 from nbchannels.server.diagnoses import Collection
@@ -67,7 +67,7 @@ class Hub:
         heartbeat: seconds between two heartbeats.
     """
 
-    def __init__(self, layer: InMemoryChannelLayer, heartbeat: float = 20.0) -> None:
+    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0) -> None:
         self.layer = layer
         self.heartbeat = heartbeat
         self.connections: dict[int, Connected] = {}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from nbchannels.exceptions import ChannelsError, NotFound
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import require_group_name
 from nbchannels.protocol.events import Call
 from nbchannels.server.hub import Hub
@@ -31,7 +31,7 @@ MOST_MESSAGE = 48 * 1024
 class Looker(Protocol):
     """The connection that looks."""
 
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
     hub: Hub
     rights: Rights
     view: View
@@ -73,6 +73,7 @@ async def layer_facts(hub: Hub) -> dict[str, Any]:
     return {
         "alias": layer.alias,
         "backend": type(layer).__name__,
+        "trouble": layer.trouble or None,
         "uptime": time.time() - hub.started,
         "statistics": await layer.statistics(),
         "connections": len(hub.connections),

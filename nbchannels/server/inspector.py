@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from nbchannels.layers import survey
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.server.clients import Clients
 from nbchannels.server.consumers import describe_all
 
@@ -39,7 +39,7 @@ class Connection(Protocol):
 class Server(Protocol):
     """The hub."""
 
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
     clients: Clients
     connections: dict[int, Any]
 

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from nbchannels.layers import survey
 from nbchannels.layers.deadletters import Reason
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.server.hub import Hub
 
 __all__ = ["KINDS", "Metrics"]
@@ -34,7 +34,7 @@ class Counted(Protocol):
         answered: HTTP requests by door and class of status.
     """
 
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
     hub: Hub
     answered: Counter[tuple[str, str]]
 

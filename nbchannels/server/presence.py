@@ -6,7 +6,7 @@ A client that lost its connection a moment ago is still there: a short reconnect
 import time
 from typing import Any, Protocol
 
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.server.clients import Client, Clients
 
 __all__ = ["SHORT", "present"]
@@ -18,7 +18,7 @@ SHORT = 10.0
 class Server(Protocol):
     """The hub."""
 
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
     clients: Clients
     connections: dict[int, Any]
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import functools
+from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from tornado import web
 
+from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelsError, MessageTooLarge
 from nbchannels.layers.cursor import Start
 from nbchannels.names import is_process_local, near_match
@@ -35,6 +38,8 @@ __all__ = [
 
 #: A body of more bytes is read in a thread of its own.
 AT_ONCE = 64 * 1024
+#: Messages of one body that are handed to the layer before the server does something else.
+AT_A_TIME = 500
 #: Entries in one answer.
 PAGE, MOST = 100, 256
 
@@ -188,18 +193,15 @@ class IngestHandler(ApiHandler):
             loop = asyncio.get_running_loop()
             messages, many = await loop.run_in_executor(self.host.reader, read)
         receipts: list[Receipt] = []
-        for encoded in messages:
-            try:
-                receipt = self.host.layer.submit(kind, name, encoded)
-            except ChannelsError as error:
+        for start in range(0, len(messages), AT_A_TIME):
+            error = await self._submit(kind, name, messages[start : start + AT_A_TIME], receipts)
+            if error is not None:
                 if many:
                     said = f"{error}; {len(receipts):,} of the {len(messages):,} messages were sent"
                     self.refuse(error, message=said, sent=len(receipts))
                     return None
-                raise
-            receipts.append(receipt)
-            if len(receipts) % 500 == 0:
-                await asyncio.sleep(0)
+                raise error
+            await asyncio.sleep(0)
         last = receipts[-1]
         if not many:
             return last.to_wire() | {"text": repr(last)}
@@ -208,6 +210,33 @@ class IngestHandler(ApiHandler):
             "count": len(receipts),
             "text": f"{len(receipts):,} sent; the last: {last!r}",
         }
+
+    async def _submit(
+        self, kind: Kind, name: str, messages: Sequence[Encoded], receipts: list[Receipt]
+    ) -> ChannelsError | None:
+        """Send some messages, in their order; what was sent is in ``receipts``.
+
+        Returns:
+            The first error. Behind one that is known at once nothing was submitted; what was under
+            way already when another one came to be known may have been sent.
+        """
+        known: ChannelsError | None = None
+        raised: ChannelsError | None = None
+        submitted: list[Receipt | Future[Receipt]] = []
+        for encoded in messages:
+            try:
+                submitted.append(self.host.layer.submit(kind, name, encoded))
+            except ChannelsError as error:
+                raised = error
+                break
+        for result in submitted:
+            try:
+                receipts.append(
+                    result if isinstance(result, Receipt) else await asyncio.wrap_future(result)
+                )
+            except ChannelsError as error:
+                known = error if known is None else known
+        return known or raised
 
 
 class GroupHandler(IngestHandler):
@@ -281,9 +310,7 @@ class ChannelHandler(IngestHandler):
     @verb("write", "channel")
     async def delete(self, name: str) -> Any:
         """Empty it; a process-local one ends."""
-        removed = 0
-        while self.host.layer.take(name, None) is not None:
-            removed += 1
+        removed = await self.host.layer.drain(name)
         if is_process_local(name):
             await self.host.layer.close_channel(name)
         return {"removed": removed}

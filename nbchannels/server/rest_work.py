@@ -56,7 +56,7 @@ class DeadLettersHandler(ApiHandler):
         return {
             "dead_letters": [
                 _described(dead, BRIEF)
-                for dead in self.host.layer.dead(int(text), channel)
+                for dead in await self.host.layer.dead(int(text), channel)
                 if may("read", "channel", dead.channel)
             ]
         }
@@ -70,7 +70,7 @@ class _OneHandler(ApiHandler):
         if not _is_number(name):
             raise BadRequest(f"a dead letter has a number, not {name[:50]!r}")
         number = int(name)
-        channel = self.host.layer.channel_of_dead(number)
+        channel = await self.host.layer.channel_of_dead(number)
         await self.host.policy.require(self.current_user, action, "channel", channel)
         return number
 
@@ -82,7 +82,7 @@ class DeadLetterHandler(_OneHandler):
     async def get(self, name: str) -> Any:
         """All that is known of it."""
         number = await self._find("read", name)
-        for dead in self.host.layer.dead(MOST):
+        for dead in await self.host.layer.dead(MOST):
             if dead.number == number:
                 return _described(dead)
         raise NotFound(f"there is no dead letter {number} any more")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nbchannels.inprocess import LocalConsumer
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.message import Message
 from nbchannels.routes import Match
 from nbchannels.server.consumers import KernelConsumer, Post, describe_all
@@ -27,7 +27,7 @@ class Router:
     Source: the Channels 1.x Reference, "Channel Layer".
     """
 
-    def __init__(self, layer: InMemoryChannelLayer, post: Post) -> None:
+    def __init__(self, layer: HostedLayer, post: Post) -> None:
         self._layer = layer
         self._post = post
 

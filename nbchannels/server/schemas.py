@@ -196,7 +196,7 @@ def schemas(limits: Limits) -> Schema:
             protocol={"const": "nbchannels.v1"},
             server={"type": "string", "pattern": "^[0-9a-f]{32}$"},
             uptime={"type": "number", "minimum": 0},
-            layer=_object(alias=_TEXT, backend=_TEXT),
+            layer=_object(alias=_TEXT, backend=_TEXT, trouble=_TEXT_OR_NULL),
             counts=_object(groups=COUNT, channels=COUNT, connections=COUNT, clients=COUNT),
         ),
         "Ticket": _object(ticket=_TEXT, expires=COUNT),
@@ -249,6 +249,7 @@ def schemas(limits: Limits) -> Schema:
         "Layer": _object(
             alias=_TEXT,
             backend=_TEXT,
+            trouble=_TEXT_OR_NULL,
             uptime=_SECONDS,
             statistics=counters,
             connections=COUNT,

@@ -4,8 +4,8 @@ import asyncio
 from typing import Protocol
 
 from nbchannels.exceptions import ChannelClosed
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.mailbox import Letter
-from nbchannels.layers.memory import InMemoryChannelLayer
 
 __all__ = ["Receiver", "Tap"]
 
@@ -13,7 +13,7 @@ __all__ = ["Receiver", "Tap"]
 class Receiver(Protocol):
     """The connection that gets the messages."""
 
-    layer: InMemoryChannelLayer
+    layer: HostedLayer
 
     @property
     def writable(self) -> bool:

@@ -5,7 +5,7 @@ import logging
 import time
 
 from nbchannels.exceptions import ChannelFull, LayerUnavailable
-from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import new_channel_name
 from nbchannels.server.exchange import LINGER, Exchange
 
@@ -35,7 +35,7 @@ class Upload:
     Source: "Request Body Chunk" of the message formats of Channels 1.x.
     """
 
-    def __init__(self, layer: InMemoryChannelLayer, patience: float) -> None:
+    def __init__(self, layer: HostedLayer, patience: float) -> None:
         self._layer = layer
         self._patience = patience
         self._is_closed = False

@@ -18,6 +18,7 @@ class FakeScout:
         self.news: list[Any] = []
         self.slow: list[float] = []
         self.refuses: set[str] = set()
+        self.wants = 1
 
     def permits(self, channel: str) -> bool:
         return channel not in self.refuses

@@ -247,7 +247,7 @@ async def test_numbers_that_are_no_dead_letters():
             with pytest.raises(NotFound, match="dead_letters"):
                 await ask(number)
         with pytest.raises(NotFound):
-            found.channel_of_dead(number)
+            await found.channel_of_dead(number)
 
 
 async def test_a_refused_resend_stays_in_its_place():
@@ -259,7 +259,7 @@ async def test_a_refused_resend_stays_in_its_place():
     with pytest.raises(ChannelFull):
         await found.resend(2)
     assert [dead["number"] for dead in await found.dead_letters()] == [3, 2, 1]
-    assert found.channel_of_dead(2) == "work"
+    assert await found.channel_of_dead(2) == "work"
 
 
 async def test_what_is_held_is_told():
@@ -277,3 +277,14 @@ async def test_statistics_know_recent_receivers():
     await found.send("work", {})
     await found.receive("work")
     assert (await found.channel_statistics("work"))["recent"]
+
+
+async def test_a_channel_that_is_drained():
+    found, talk = layer(), Talk()
+    for n in range(5):
+        await found.send("work", {"n": n})
+    found.submit("channel", "work", found.encode({}), dialogue=talk)
+    assert await found.drain("work") == 6
+    assert await found.drain("work") == await found.drain("nothing") == 0
+    assert (bytes_waiting(found), talk.told[-1][0]) == (0, "lost")
+    assert (await found.statistics())["dropped"] == 6

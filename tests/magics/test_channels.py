@@ -165,7 +165,7 @@ def test_consumers_and_dead_letters(shell, capsys):
 
     try:
         Channel("work").send({"job": 1})
-        while not layer.dead(1):
+        while not layer.newest_dead(1):
             time.sleep(0.005)
         told = {}
         for line in ("consumers", "dead", "dead work", "dead 1", "doctor", "stop work"):

@@ -71,8 +71,8 @@ class Policy:
 class Rig:
     """One server's worth."""
 
-    def __init__(self, **layer):
-        self.layer = InMemoryChannelLayer(**layer)
+    def __init__(self, made=None, **layer):
+        self.layer = made or InMemoryChannelLayer(**layer)
         self.hub = Hub(self.layer, heartbeat=20.0)
         self.policy = Policy()
 
@@ -111,3 +111,12 @@ async def turn():
     """Let the loop turn: what was called soon has been called."""
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+async def until(condition):
+    """Let the loop turn until this holds."""
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0)

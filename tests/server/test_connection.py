@@ -6,8 +6,9 @@ import pytest
 
 from nbchannels.encoding import JSON, Encoded
 from nbchannels.exceptions import RemoteProtocolError
+from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server import connection as module
-from tests.server.rig import Rig, publish, say, send, turn
+from tests.server.rig import Rig, publish, say, send, turn, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -339,3 +340,57 @@ async def test_a_description_names_groups_and_lag():
     connection.left()
     (away,) = rig.hub.describe()
     assert (away["connected"], away["connection"], away["groups"]) == (False, None, [])
+
+
+class Slow(InMemoryChannelLayer):
+    """Its logs are elsewhere: subscriptions come one by one, as they are let."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    async def subscribe(self, group, start="now"):
+        gate = asyncio.get_running_loop().create_future()
+        self.asked.append(gate)
+        await gate
+        return self.cursor(group, start)
+
+
+async def subscribing(rig, connection, **asked):
+    before = len(rig.layer.asked)
+    task = asyncio.ensure_future(say(connection, op="subscribe", group="index", **asked))
+    await until(lambda: len(rig.layer.asked) > before)
+    return task
+
+
+async def test_a_cursor_that_comes_after_the_end_is_closed():
+    rig = Rig(Slow())
+    connection, transport = await rig.connect()
+    task = await subscribing(rig, connection)
+    connection.left()
+    transport.take()
+    rig.layer.asked[0].set_result(None)
+    await task
+    assert (connection.feeds, transport.take()) == ({}, [])
+    assert not rig.layer._registry.groups["index"].cursors
+
+
+async def test_of_two_subscriptions_at_once_the_second_counts():
+    rig = Rig(Slow())
+    for _ in range(3):
+        rig.layer.submit("group", "index", Encoded(JSON, b"{}"))
+    connection, transport = await rig.connect()
+    first = await subscribing(rig, connection, since="earliest")
+    second = asyncio.ensure_future(say(connection, op="subscribe", group="index", since="now"))
+    gone = asyncio.ensure_future(say(connection, op="unsubscribe", group="index"))
+    await turn()
+    assert len(rig.layer.asked) == 1, "one after the other"
+    rig.layer.asked[0].set_result(None)
+    await first
+    await until(lambda: len(rig.layer.asked) == 2)
+    rig.layer.asked[1].set_result(None)
+    await asyncio.gather(second, gone)
+    controls = [item for item in transport.take() if isinstance(item, dict)]
+    told = [(item["op"], item.get("offset")) for item in controls if item["op"] != "welcome"]
+    assert told == [("subscribed", 0), ("subscribed", 3), ("unsubscribed", None)]
+    assert not rig.layer._registry.groups["index"].cursors

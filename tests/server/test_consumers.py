@@ -6,12 +6,14 @@ import threading
 import pytest
 
 from nbchannels.diagnoses import diagnoses
-from nbchannels.exceptions import ChannelsError, ImproperlyConfigured
+from nbchannels.exceptions import ChannelsError, ImproperlyConfigured, LayerUnavailable
 from nbchannels.layers import scouts
 from nbchannels.layers.bindings import Binding
+from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.message import Message
 from nbchannels.server.clients import Client
 from nbchannels.server.consumers import MOST_CONSUMERS, describe_all, read_consumer
+from tests.layers.distant import Distant
 from tests.server.rig import Rig, say, send, turn
 
 pytestmark = pytest.mark.asyncio
@@ -236,6 +238,7 @@ class Local:
 
     order = 0
     party = "server"
+    wants = 0
 
     def __init__(self):
         self.binding = Binding("sensor.*")
@@ -313,3 +316,50 @@ async def test_sends_of_clients_reach_consumers_with_their_receipt():
     await send(connection, "work", 1)
     (accepted,) = transport.controls("accepted")
     assert accepted["receipts"][0]["members"] == 1
+
+
+class Pulling(InMemoryChannelLayer):
+    """Hears who wants more."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = []
+
+    def wants_more(self, scout):
+        self.heard.append(scout.wants)
+
+
+async def test_what_it_wants_is_what_it_would_take_now():
+    rig = Rig(Pulling())
+    connection, transport = await rig.connect("p")
+    consumer = await consume(connection, credit=3)
+    assert consumer.wants == 3
+    put(rig, n=1)
+    put(rig, n=2)
+    await turn()
+    assert consumer.wants == 1
+    records = deliveries(transport)
+    await finish(connection, records[:1])
+    assert (consumer.wants, rig.layer.heard) == (2, [2])
+    transport.writable = False
+    assert consumer.wants == 0
+    transport.writable = True
+    connection.drained()
+    assert rig.layer.heard == [2, 2]
+    connection.left()
+    assert consumer.wants == 0
+    again, _ = await rig.connect("p", consumers=[wanted(credit=3)], leases=[records[1].sequence])
+    assert (consumer.wants, rig.layer.heard) == (2, [2, 2, 2])
+    await say(again, op="call", id=1, method="unconsume", arguments={"number": 1})
+    assert consumer.wants == 0
+
+
+async def test_called_where_the_layer_answers_later_a_failure_is_reported():
+    rig = Rig(layer := Distant())
+    connection, _ = await rig.connect()
+    consumer = await consume(connection)
+    layer.errors[b'{"n":1}'] = LayerUnavailable("just now")
+    consumer(Message({"n": 1}, "work", layer))
+    layer.end()
+    (told,) = [found for found in diagnoses.recent() if found.kind == "failed-send"]
+    assert (told.subject, "just now" in told.sentence) == ("work", True)

@@ -156,7 +156,9 @@ class TestSweep:
 def test_status(host: Host):
     status = asyncio.run(host.status())
     assert status["version"] == host.version == installed_version()
-    assert status["layer"] == {"alias": "default", "backend": "memory"}
+    assert status["layer"] == {"alias": "default", "backend": "memory", "trouble": None}
+    host.layer.trouble = "Redis does not answer"
+    assert asyncio.run(host.status())["layer"]["trouble"] == "Redis does not answer"
     json.dumps(status)
 
 

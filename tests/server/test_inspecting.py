@@ -24,6 +24,9 @@ async def test_the_layer():
     assert found["connections"] == 1
     assert found["capacity"]["history"] == 10_000
     assert found["statistics"]["groups"] == 0
+    assert found["trouble"] is None
+    rig.layer.trouble = "Redis does not answer"
+    assert (await call(connection, transport, "inspect_layer"))["trouble"] == rig.layer.trouble
 
 
 async def test_the_tail_costs_nothing_until_somebody_looks():

@@ -13,6 +13,7 @@ import pytest
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server.host import Host
+from tests.layers.distant import Distant
 from tests.server.conftest import Call
 
 INDEX = "api/groups/index"
@@ -30,7 +31,7 @@ async def test_status(call: Call, host: Host):
         "version": host.version,
         "protocol": "nbchannels.v1",
         "server": host.server_id,
-        "layer": {"alias": "default", "backend": "memory"},
+        "layer": {"alias": "default", "backend": "memory", "trouble": None},
         "counts": {"groups": 1, "channels": 0, "connections": 0, "clients": 0},
     }
 
@@ -527,6 +528,22 @@ class TestUnavailable:
         assert (answer.status, answer.error["code"]) == (503, "unavailable")
         assert answer.error["temporary"] is True
         assert answer.headers["Retry-After"] == "1"
+
+    async def test_a_layer_that_answers_later(self, call: Call, host: Host):
+        host.layer = layer = Distant()
+        several = [{"n": 1}, {"n": 2}, {"n": 3}]
+        assert (await call("POST", INDEX, several)).value["count"] == 3
+        assert (await call("POST", INDEX, {"n": 4})).value["offset"] == 4
+        layer.errors[b'{"n":2}'] = LayerUnavailable("just now")
+        answer = await call("POST", INDEX, several)
+        assert (answer.status, answer.error["code"], answer.error["sent"]) == (
+            503, "unavailable", 2,
+        )  # fmt: skip
+        assert "2 of the 3 messages were sent" in answer.error["message"]
+        layer.errors[b'{"n": 5}'] = LayerUnavailable("just now")
+        assert (await call("POST", INDEX, {"n": 5})).status == 503
+        assert layer._registry.groups["index"].log.top == 6
+        layer.end()
 
     async def test_our_own_mistake_shows_nothing_of_itself(
         self, call: Call, host: Host, monkeypatch: pytest.MonkeyPatch

@@ -267,7 +267,7 @@ class WorkMachine(RuleBasedStateMachine):
         message = self.messages[n]
         if self.letters(message.channel) >= CAPACITY:
             return
-        number = next(d.number for d in self.layer.dead(999, None) if d.content()["n"] == n)
+        number = next(d.number for d in self.layer.newest_dead(999) if d.content()["n"] == n)
         self.run(self.layer.resend(number))
         self.dead.remove(n)
         message.retries, message.redelivered = 0, False
@@ -470,7 +470,7 @@ class WorkMachine(RuleBasedStateMachine):
                 assert not self.could(consumer), f"{talk.queue[0]} is stuck in its conversation"
         waiting = sum(len(x.encoded.body) for b in registry.mailboxes.values() for x in b.letters)
         assert registry.waiting_bytes == waiting
-        assert sorted(d.content()["n"] for d in self.layer.dead(999, None)) == sorted(self.dead)
+        assert sorted(d.content()["n"] for d in self.layer.newest_dead(999)) == sorted(self.dead)
         places = [m.n for box in self.boxes.values() for m in box]
         places += [m.n for c in self.clients.values() for m, _ in c.hands.values()]
         places += [m.n for talk in self.talks for m in talk.queue]
