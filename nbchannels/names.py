@@ -7,6 +7,7 @@ with something before it: ``prefix!local`` is process-local, received by the pro
 
 import difflib
 import functools
+import os
 import re
 import secrets
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ __all__ = [
     "near_match",
     "new_channel_name",
     "non_local_name",
+    "process_token",
     "require_channel_name",
     "require_group_name",
 ]
@@ -110,6 +112,16 @@ def non_local_name(name: str) -> str:
     return name[: name.index("!") + 1] if "!" in name else name
 
 
+def process_token() -> str:
+    """The word before the ``!`` of this process's channels: 16 hexadecimal digits, random."""
+    return _process_token(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)  # the child of a fork has another one
+def _process_token(pid: int) -> str:
+    return secrets.token_hex(8)
+
+
 def new_channel_name(prefix: str = "specific") -> str:
     """A new process-local channel name; its randomness is ``secrets``, never ``random``.
 
@@ -118,7 +130,7 @@ def new_channel_name(prefix: str = "specific") -> str:
     """
     if not is_valid_group_name(prefix):
         raise _invalid("prefix", prefix)
-    name = f"{prefix}.{secrets.token_hex(8)}!{secrets.token_hex(8)}"
+    name = f"{prefix}.{process_token()}!{secrets.token_hex(8)}"
     if len(name) >= MAX_NAME_LENGTH:
         room = MAX_NAME_LENGTH - 1 - len(name) + len(prefix)
         raise InvalidName(

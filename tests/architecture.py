@@ -40,7 +40,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
             {"bridge", "threads"}
             | {f"layers.{room}" for room in ("memory", "hosted", "registry", "foreign", "manager")}
             | {"layers.configuration", "layers.serving", "layers.receiving", "layers.survey"}
-            | {f"layers.redis{part}" for part in ("", "_scripts", "_streams", "_presence")}
+            | {"layers.redis"}
         ),
     ),
     (
@@ -62,12 +62,7 @@ STRANGERS = (("server", "kernel"), ("server", "widgets"), ("server", "magics"), 
 
 # One library, one room.
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "redis": (
-        "layers.redis",
-        "layers.redis_scripts",
-        "layers.redis_streams",
-        "layers.redis_presence",
-    ),
+    "redis": ("layers.redis",),
     "tornado": ("server", "kernel", "handler"),
     "jupyter_server": ("server", "kernel", "handler"),
     "IPython": ("magics", "kernel"),

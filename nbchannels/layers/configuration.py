@@ -6,7 +6,8 @@ A file has one table for each alias::
     BACKEND = "nbchannels.layers.redis.RedisChannelLayer"
     CONFIG = { hosts = ["redis://localhost:6379"] }
 
-``NBCHANNELS_CHANNEL_LAYERS`` holds the path of such a file, or the dictionary as JSON.
+``NBCHANNELS_CHANNEL_LAYERS`` holds the path of such a file, or the dictionary as JSON;
+``NBCHANNELS_REDIS_URL`` the address of a Redis, if that is all there is to say.
 """
 
 import json
@@ -19,10 +20,20 @@ from typing import Any
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.names import near_match
 
-__all__ = ["VARIABLE", "from_environment", "from_file"]
+__all__ = ["REDIS", "SHARED", "VARIABLES", "from_environment", "from_file"]
 
 #: Says which layers there are in a process that is told nothing else.
 VARIABLE = "NBCHANNELS_CHANNEL_LAYERS"
+REDIS_VARIABLE = "NBCHANNELS_REDIS_URL"
+VARIABLES = (VARIABLE, REDIS_VARIABLE)
+REDIS = "nbchannels.layers.redis.RedisChannelLayer"
+#: What a layer has that many use: named channels keep much, and long; those of one process little.
+SHARED: dict[str, Any] = {
+    "capacity": 10_000,
+    "expiry": 86_400,
+    "channel_capacity": {"*!*": 100},
+    "channel_expiry": {"*!*": 60},
+}
 #: The table of a file that counts.
 TABLE = "CHANNEL_LAYERS"
 #: Bytes of a configuration at most.
@@ -67,14 +78,19 @@ def from_file(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
 def from_environment(
     environ: Mapping[str, str] = os.environ,
 ) -> dict[str, dict[str, Any]] | None:
-    """The layers that ``NBCHANNELS_CHANNEL_LAYERS`` configures; ``None`` if it is not set.
+    """The layers that the environment configures; ``None`` if it says nothing.
+
+    ``NBCHANNELS_CHANNEL_LAYERS`` comes before ``NBCHANNELS_REDIS_URL``.
 
     Raises:
         InvalidChannelLayerError: it names the variable, and what cannot be read in it.
     """
     text = environ.get(VARIABLE, "").strip()
     if not text:
-        return None
+        url = environ.get(REDIS_VARIABLE, "").strip()
+        if not url:
+            return None
+        return {"default": {"BACKEND": REDIS, "CONFIG": {"hosts": [url], **SHARED}}}
     if not text.startswith(("{", "[", '"')):
         try:
             return from_file(text)

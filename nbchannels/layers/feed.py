@@ -197,7 +197,7 @@ class Feed:
         """The group has a new log: announce it, and begin at its oldest entry."""
         with self.cursor.lock:
             old, new = self.log, self.cursor.state.log
-            anchor = new.locate(Position(old.epoch, self.sent, 0))
+            anchor = new.locate(Position(old.epoch, self.sent, old.tag_at(self.sent)))
         self.log = new
         self.sent = self.acked = anchor.offset
         self._inflight.clear()

@@ -25,9 +25,10 @@ class GroupState:
         listeners: called with this group after each append or new epoch, and how many cursors
             share the call: a thousand sockets cost one.
         used: when it was last sent to or subscribed.
+        left: called with this group when a cursor was closed, from any thread.
     """
 
-    __slots__ = ("cursors", "listeners", "log", "members", "name", "used")
+    __slots__ = ("cursors", "left", "listeners", "log", "members", "name", "used")
 
     def __init__(self, name: str, log: Log, now: float) -> None:
         self.name = name
@@ -36,6 +37,7 @@ class GroupState:
         self.cursors: set[LogCursor] = set()
         self.listeners: dict[Callable[[GroupState], None], int] = {}
         self.used = now
+        self.left: Callable[[GroupState], None] | None = None
 
     def announce(self) -> None:
         """Tell everyone that reads the log that there may be news; without the lock held."""
@@ -134,3 +136,5 @@ class LogCursor(Cursor):
                     if not listeners[self._listener]:
                         del listeners[self._listener]
                     self._listener = None
+        if self.state.left is not None:
+            self.state.left(self.state)

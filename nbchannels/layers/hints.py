@@ -8,7 +8,7 @@ from nbchannels.layers.mailbox import Mailbox
 from nbchannels.layers.scouts import Scouts
 from nbchannels.names import is_process_local, near_match
 
-__all__ = ["group_hint", "no_receiver"]
+__all__ = ["group_hint", "no_receiver", "nobody_listens"]
 
 #: Groups, channels and routes that are looked at for a name that was meant.
 MOST = 2_000
@@ -31,11 +31,12 @@ def group_hint(names: Names, state: GroupState, dropped: int) -> str | None:
             "did not get it; receive from them faster, or raise channel_capacity"
         )
     if not members and not state.cursors:
-        return _nobody_listens(names, state.name)
+        return nobody_listens(names, state.name)
     return None
 
 
-def _nobody_listens(names: Names, name: str) -> str:
+def nobody_listens(names: Names, name: str) -> str:
+    """A sentence on a send to a group without subscribers and members."""
     sentence = f"no one listens to group {name!r}"
     box = names.mailboxes.get(name)
     if (box is not None and box.waiters) or names.scouts.plan(name).scouts:

@@ -6,6 +6,7 @@ A position is ``(epoch, offset, tag)``; the tag is random per entry, so that a l
 way under the same epoch cannot be taken for the one a subscriber knew.
 """
 
+import builtins
 from typing import NamedTuple
 
 from nbchannels.encoding import Encoded
@@ -63,6 +64,8 @@ class Log:
         max_messages: entries kept.
         max_bytes: of all entries kept.
         before: the epochs of this group that `clear` ended, the newest last.
+        top: the offset before the first entry that will come, where the log is kept elsewhere.
+        edge: the tag of the entry at ``top``.
     """
 
     __slots__ = (
@@ -76,6 +79,7 @@ class Log:
         "max_messages",
         "number",
         "producers",
+        "shared",
         "start",
         "time",
         "top",
@@ -88,6 +92,8 @@ class Log:
         max_messages: int = 10_000,
         max_bytes: int = 16 * 2**20,
         before: tuple[str, ...] = (),
+        top: int = 0,
+        edge: int = 0,
     ) -> None:
         self.number = number
         self.epoch = epoch
@@ -95,7 +101,9 @@ class Log:
         self.max_bytes = max_bytes
         self.before = before
         #: The newest offset.
-        self.top = 0
+        self.top = top
+        #: Up to here it is known to be what the log before it in this epoch was.
+        self.shared: int | None = None
         #: Bytes ever appended, and bytes ever trimmed.
         self.end = 0
         self.start = 0
@@ -105,7 +113,7 @@ class Log:
         self._entries: list[Entry] = []
         self._skip = 0
         # The tag of the entry before the oldest kept.
-        self._edge = 0
+        self._edge = edge
 
     def __len__(self) -> int:
         return len(self._entries) - self._skip
@@ -126,16 +134,42 @@ class Log:
         """Append a message and trim what is over the limits."""
         self.time = time = max(now, self.time)
         self.top = offset = self.top + 1
-        data = encode_record(
-            Record(MESSAGE, encoded.codec, flags, "", self.number, tag, offset, time, sender,
-                   encoded.body)
-        )  # fmt: skip
+        data = self._message(encoded, offset, tag, time, sender, flags)
         self.end += len(data)
         entry = Entry(offset, tag, time, data, self.end)
         self._entries.append(entry)
         if len(self) > self.max_messages or self.end - self.start > self.max_bytes:
             self.trim(self.max_messages, self.max_bytes)
         return entry
+
+    def _message(
+        self, encoded: Encoded, offset: int, tag: int, time: float, sender: int, flags: int
+    ) -> "builtins.bytes":
+        return encode_record(
+            Record(MESSAGE, encoded.codec, flags, "", self.number, tag, offset, time, sender,
+                   encoded.body)
+        )  # fmt: skip
+
+    def prepend(
+        self, encoded: Encoded, *, time: float, tag: int, sender: int = 0, flags: int = 0
+    ) -> None:
+        """Put a message in front of the oldest: where the log is kept elsewhere, and goes back."""
+        data = self._message(encoded, self.first - 1, tag, time, sender, flags)
+        del self._entries[: self._skip]
+        self._skip = 0
+        self._entries.insert(0, Entry(self.first - 1, tag, time, data, self.start))
+        self.start -= len(data)
+
+    def tag_at(self, offset: int) -> int:
+        """The tag of the entry at ``offset``; 0 where it is not known."""
+        found = self.entry(offset)
+        if found is not None:
+            return found.tag
+        return self._edge if offset == self.first - 1 else 0
+
+    def begin_after(self, edge: int) -> None:
+        """The entry before the oldest kept has this tag."""
+        self._edge = edge
 
     def trim(self, max_messages: int, max_bytes: int) -> int:
         """Drop the oldest entries over these limits, never the newest; return the bytes freed."""
@@ -188,6 +222,9 @@ class Log:
 
     def _resume(self, asked: Position) -> Anchor:
         oldest = self._anchor(self.first - 1)
+        parted = oldest
+        if self.shared is not None and oldest.offset < self.shared < asked.offset:
+            parted = self._anchor(self.shared)._replace(lost=asked.offset - self.shared)
         if asked.epoch != self.epoch:
             cleared = asked.epoch in self.before
             return oldest._replace(recovered=False, reason="epoch", cleared=cleared)
@@ -195,8 +232,8 @@ class Log:
             lost = oldest.offset - asked.offset
             return oldest._replace(recovered=False, reason="trimmed", lost=lost)
         if asked.offset > self.top:
-            return oldest._replace(recovered=False, reason="tag")
+            return parted._replace(recovered=False, reason="tag")
         found = self._anchor(asked.offset)
         if asked.offset and found.tag != asked.tag:
-            return oldest._replace(recovered=False, reason="tag")
+            return parted._replace(recovered=False, reason="tag")
         return found

@@ -54,6 +54,7 @@ class Letter(NamedTuple):
         dialogue: that it belongs to; such a letter is never delivered to two that may have worked
             on it.
         choice: the number of a plan, and the scouts of it that serve this letter, as bits.
+        posted: where it stands in a layer that lives elsewhere; ``None`` for one that is only here.
     """
 
     encoded: Encoded
@@ -65,6 +66,7 @@ class Letter(NamedTuple):
     returns: int = 0
     dialogue: Dialogue | None = None
     choice: tuple[int, int] = (0, 0)
+    posted: Any = None
 
     def is_over(self, now: float) -> bool:
         """Whether it has waited too long, or nobody waits for its answer any more."""

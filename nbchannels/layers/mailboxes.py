@@ -49,8 +49,9 @@ class Mailboxes:
         self.lost_dialogues: list[tuple[Dialogue, str]] = []
         self.counters = {"sent": 0, "group_sent": 0, "dropped": 0, "expired": 0, "refused": 0}
         self.counters["failed"] = 0  # by their consumers
-        self._capacity = capacity
-        self._expiry = expiry
+        #: Messages that wait in a channel, and seconds that they wait, by its name.
+        self.capacity_of = capacity
+        self.expiry_of = expiry
         self._most = most
         self._used: dict[str, float] = {}
         self._tried = float("-inf")
@@ -70,7 +71,7 @@ class Mailboxes:
         if box is None:
             if now is not None and len(self.mailboxes) >= self._most:
                 self._forget_idle(now)
-            box = Mailbox(name, self._capacity(name), self._expiry(name))
+            box = Mailbox(name, self.capacity_of(name), self.expiry_of(name))
             box.used = self._used.pop(name, box.used)
             self.mailboxes[name] = box
         return box

@@ -19,7 +19,7 @@ from nbchannels.layers.serving import ServingLayer, Waiter
 from nbchannels.names import new_channel_name, require_channel_name
 from nbchannels.receipt import Receipt
 
-__all__ = ["ReceivingLayer"]
+__all__ = ["ReceivingLayer", "no_dead"]
 
 
 class _Receiver:
@@ -79,8 +79,7 @@ class ReceivingLayer(ServingLayer):
         """See `BaseChannelLayer.receive`."""
         letter = await self._receive(channel)
         content = self._content(channel, letter)
-        if letter.dialogue is not None:
-            letter.dialogue.settled()
+        self._settled(channel, letter)
         return content
 
     async def lease(self, channel: str) -> Lease:
@@ -206,12 +205,16 @@ class ReceivingLayer(ServingLayer):
         if too_often:
             error = f"its consumer raised ConsumeLater {letter.retries + 1} times"
         if outcome == "done":
-            if letter.dialogue is not None:
-                letter.dialogue.settled()
+            self._settled(channel, letter)
         elif outcome != "fail" and not too_often:
             self._come_back(channel, letter, later=outcome == "later")
         else:
             self._failed(channel, letter, too_often, error, traceback, consumer)
+
+    def _settled(self, channel: str, letter: Letter) -> None:
+        """A letter that was taken has been worked on."""
+        if letter.dialogue is not None:
+            letter.dialogue.settled()
 
     def _failed(
         self,
@@ -280,7 +283,7 @@ class ReceivingLayer(ServingLayer):
         with self._lock:
             dead = self._registry.dead.get(number)
         if dead is None:
-            raise _no_dead(number)
+            raise no_dead(number)
         return dead.channel
 
     async def resend(self, number: int) -> Receipt:
@@ -301,7 +304,7 @@ class ReceivingLayer(ServingLayer):
         with self._lock:
             dead = self._registry.dead.take(number)
         if dead is None:
-            raise _no_dead(number)
+            raise no_dead(number)
         return dead
 
     # Channels.
@@ -373,5 +376,6 @@ class ReceivingLayer(ServingLayer):
             }
 
 
-def _no_dead(number: Any) -> NotFound:
+def no_dead(number: Any) -> NotFound:
+    """The error of a number that no dead letter has."""
     return NotFound(f"there is no dead letter {number!r}; dead_letters() lists what there is")

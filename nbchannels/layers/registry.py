@@ -5,7 +5,7 @@ Pure state, without a lock, a clock or randomness of its own: the memory layer g
 mailboxes, and how many names there are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from nbchannels.encoding import Encoded
@@ -98,11 +98,14 @@ class Registry(Mailboxes):
         state.used = now
         return state
 
-    def _new_log(self, before: tuple[str, ...] = ()) -> Log:
+    def new_log(self, epoch: str, before: tuple[str, ...] = (), top: int = 0, edge: int = 0) -> Log:
+        """An empty log with a number of its own; see `Log`."""
         self._logs += 1
-        epoch = f"{self._bits(64):016x}"
         bounds = self.bounds
-        return Log(self._logs, epoch, bounds.history, bounds.history_bytes, before)
+        return Log(self._logs, epoch, bounds.history, bounds.history_bytes, before, top, edge)
+
+    def _new_log(self, before: tuple[str, ...] = ()) -> Log:
+        return self.new_log(f"{self._bits(64):016x}", before)
 
     # Sending.
 
@@ -127,27 +130,32 @@ class Registry(Mailboxes):
         tag = self._bits(32)
         before = log.bytes
         entry = log.append(encoded, now=now, tag=tag, sender=sender, flags=flags)
-        self.log_bytes += log.bytes - before
-        if self.log_bytes > self.bounds.total_history_bytes:
-            self._shrink_logs(log)
+        self.log_grew(log, log.bytes - before)
         if producer is not None:
             log.producers.note(producer, entry.offset, tag, now)
         dropped = 0
         woken: list[Mailbox] = []
         if state.members:
-            dropped, woken = self._into_members(state, encoded, now, sender)
+            dropped, woken = self.into_members(state.members.values(), encoded, now, sender)
         self.counters["group_sent"] += 1
         return Sent(self._group_receipt(state, dropped, entry.offset, tag), state, woken)
 
-    def _into_members(
-        self, state: GroupState, encoded: Encoded, now: float, sender: int
+    def log_grew(self, log: Log, size: int) -> None:
+        """A log has so many bytes more; all of them together stay under their limit."""
+        self.log_bytes += size
+        if self.log_bytes > self.bounds.total_history_bytes:
+            self._shrink_logs(log)
+
+    def into_members(
+        self, boxes: Iterable[Mailbox], encoded: Encoded, now: float, sender: int
     ) -> tuple[int, list[Mailbox]]:
+        """Put a message of a group into mailboxes; return how many were full, and who has news."""
         dropped, size = 0, len(encoded.body)
         woken: list[Mailbox] = []
         letters: dict[float, Letter] = {}
         waiting, limit = self.waiting_bytes, self.bounds.mailbox_bytes
         has_scouts = bool(self.scouts)
-        for box in state.members.values():
+        for box in boxes:
             letter = letters.get(box.expiry)
             if letter is None:
                 letter = letters[box.expiry] = Letter(encoded, now, now + box.expiry, sender)
@@ -275,15 +283,16 @@ class Registry(Mailboxes):
         for state in list(self.groups.values()):
             unused = not state.cursors and not state.members
             if unused and now - state.used >= self._group_expiry:
-                self._drop(state)
+                self.drop(state)
 
     def _forget_idlest(self) -> bool:
         idle = [g for g in self.groups.values() if not g.cursors and not g.members]
         if idle:
-            self._drop(min(idle, key=lambda state: state.used))
+            self.drop(min(idle, key=lambda state: state.used))
         return bool(idle)
 
-    def _drop(self, state: GroupState) -> None:
+    def drop(self, state: GroupState) -> None:
+        """Forget a group."""
         self.log_bytes -= state.log.bytes
         del self.groups[state.name]
 

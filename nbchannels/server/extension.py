@@ -6,6 +6,7 @@
 
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -15,7 +16,7 @@ from traitlets import Bool, CFloat, CInt, Dict, List, TraitError, Unicode, valid
 
 from nbchannels.consuming import consume, services_of
 from nbchannels.exceptions import InvalidChannelLayerError
-from nbchannels.layers.configuration import VARIABLE, from_environment
+from nbchannels.layers.configuration import REDIS, SHARED, VARIABLES, from_environment
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
@@ -33,8 +34,14 @@ __all__ = ["URL_VARIABLE", "NbChannels", "reachable_url"]
 #: Tells kernels where their server is. No secret stands in it.
 URL_VARIABLE = "NBCHANNELS_URL"
 MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
-#: All that means it; the second as Channels has it.
-MEMORY_BACKENDS = (MEMORY, "nbchannels.layers.InMemoryChannelLayer", InMemoryChannelLayer)
+#: Those of our own, which take the same options.
+OUR_BACKENDS = (
+    MEMORY,
+    "nbchannels.layers.InMemoryChannelLayer",
+    InMemoryChannelLayer,
+    REDIS,
+    "nbchannels.layers.RedisChannelLayer",
+)
 #: Seconds between two looks at the kernels and connections, and at what has expired.
 TICK, SWEEP = 1.0, 30.0
 
@@ -190,7 +197,7 @@ class NbChannels(ExtensionApp):
         return proposal["value"]
 
     host: Host | None = None
-    _taken: str | None = None
+    _taken: Mapping[str, str] = MappingProxyType({})
     _timers: tuple[PeriodicCallback, ...] = ()
     _events: Events | None = None
     _metrics: Metrics | None = None
@@ -289,8 +296,8 @@ class NbChannels(ExtensionApp):
             return
         if host.url is not None and os.environ.get(URL_VARIABLE) == host.url:
             del os.environ[URL_VARIABLE]
-        if self._taken is not None:
-            os.environ.setdefault(VARIABLE, self._taken)
+        for variable, value in self._taken.items():
+            os.environ.setdefault(variable, value)
         await services_of(host.layer).remove()
         await host.close()
         if channel_layers.backends.get(DEFAULT_CHANNEL_LAYER) is host.layer:
@@ -309,16 +316,16 @@ class NbChannels(ExtensionApp):
         # What stands in the environment is for this server; its kernels' default layer is this one.
         unsaid = self.channel_layers == self.trait_defaults("channel_layers")
         environment = from_environment() if unsaid else None
-        self._taken = os.environ.pop(VARIABLE, None)
+        self._taken = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
         configured = self.channel_layers if environment is None else environment
         configs: dict[str, dict[str, Any]] = {
             alias: dict(config) for alias, config in configured.items()
         }
         configs.setdefault(DEFAULT_CHANNEL_LAYER, {"BACKEND": MEMORY})
         for config in configs.values():
-            if config.get("BACKEND") in MEMORY_BACKENDS:
+            if config.get("BACKEND") in OUR_BACKENDS:
                 given = dict(config.get("CONFIG") or {})
-                options = self._memory_options()
+                options = self._options()
                 for option in ("channel_capacity", "channel_expiry"):
                     if isinstance(given.get(option), Mapping):
                         # Of the patterns the first that matches counts: ours come last.
@@ -342,12 +349,8 @@ class NbChannels(ExtensionApp):
         if routing is not None:
             consume(Router(routing).routing, on="thread", channel_layer=layer)
 
-    def _memory_options(self) -> dict[str, Any]:
-        return {
-            "capacity": 10_000,
-            "expiry": 86_400,
-            "channel_capacity": {"*!*": 100},
-            "channel_expiry": {"*!*": 60},
+    def _options(self) -> dict[str, Any]:
+        return SHARED | {
             "history": self.history,
             "history_bytes": self.history_bytes,
             "total_history_bytes": self.total_history_bytes,

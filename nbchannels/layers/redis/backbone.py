@@ -1,0 +1,103 @@
+"""The way to Redis that the parts of the layer share: calls, news, names, who this process is."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nbchannels.diagnoses import report
+from nbchannels.layers.redis.courier import Argument, Courier
+from nbchannels.layers.redis.entries import Keys
+from nbchannels.layers.redis.listener import Listener
+from nbchannels.layers.redis.scripts import Script
+
+__all__ = ["Backbone"]
+
+log = logging.getLogger("nbchannels")
+
+
+class Backbone:
+    """One Redis, as the layer uses it. To be used on one loop.
+
+    Args:
+        connect: makes an unconnected connection of redis-py.
+        where: for people: the address, without a password.
+        keys: the names of the keys.
+        token: of this process: the word before the ``!`` of its channels.
+        on_connect: called after each connect, before anything is sent.
+        patience: seconds that a call waits.
+
+    Attributes:
+        process: 8 bytes, random: who sent an entry.
+        publish: the command that tells others.
+    """
+
+    publish = "PUBLISH"
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        where: str,
+        keys: Keys,
+        token: str,
+        on_connect: Callable[[], None],
+        patience: float,
+    ) -> None:
+        self.keys = keys
+        self.token = token
+        self.where = where
+        self.patience = patience
+        self.process = secrets.token_bytes(8)
+        #: How this process is called in Redis.
+        self.name = self.process.hex()
+        self._courier = Courier(connect, where, on_connect, patience)
+        self._listener = Listener(connect, where)
+        self._lost: dict[str, int] = {}
+
+    def run(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> "asyncio.Future[Any]":
+        """Run a script; see `Courier.run`."""
+        return self._courier.run(script, keys, arguments)
+
+    def command(self, key: str, *arguments: Argument) -> "asyncio.Future[Any]":
+        """Run a command on one key (its second word); see `Courier.command`."""
+        return self._courier.command(arguments[0], key, *arguments[1:])
+
+    def listen(
+        self,
+        tag: str,
+        channel: str,
+        told: Callable[[bytes], None],
+        restored: Callable[[], None],
+    ) -> "asyncio.Future[None]":
+        """Hear a channel of the publish/subscribe side; see `Listener.listen`."""
+        return self._listener.listen(channel, told, restored)
+
+    def unlisten(self, tag: str, channel: str) -> None:
+        """Hear it no more."""
+        self._listener.unlisten(channel)
+
+    @property
+    def trouble(self) -> str:
+        """A sentence while Redis does not answer, or is not heard; else empty."""
+        return self._courier.trouble or self._listener.trouble
+
+    def silence(self) -> str:
+        """The sentence of an error: it does not answer."""
+        return self.trouble or f"Redis at {self.where} does not answer"
+
+    def random_epoch(self) -> str:
+        """Of a log that begins."""
+        return secrets.token_hex(8)
+
+    def lose(self, sentence: str, subject: str) -> None:
+        """Something was lost: say so."""
+        report("dropped", sentence, subject=subject)
+
+    async def close(self) -> None:
+        """End the connections, after what was asked is answered."""
+        await self._courier.settle(1.0)
+        await self._listener.close()
+        await self._courier.close()

@@ -1,0 +1,320 @@
+"""The commands to one Redis: all on one connection, answered in order, none ever cancelled.
+
+Whoever waits for an answer may give up; the answer is then read and dropped, so no reply can reach
+the wrong caller. What was written and not answered when a connection broke is written again on the
+next one: every script recognises what was done already. A call that is not answered in time fails,
+and says whether it may have been done.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import secrets
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from nbchannels.exceptions import LayerUnavailable
+from nbchannels.layers.redis.scripts import Script
+
+__all__ = ["Courier", "Unanswered"]
+
+#: Seconds that a call waits for its answer; less than a send waits.
+PATIENCE = 4.0
+#: Seconds to connect; between two attempts at first and at most; between two looks at the time.
+CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 1.0, 0.5
+#: Bytes written at once.
+CHUNK = 256 * 1024
+#: Redis says so for a while: the call is made again.
+_TEMPORARY = (
+    AskError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    TryAgainError,
+)
+
+log = logging.getLogger("nbchannels")
+_chance = secrets.SystemRandom()
+
+Argument = str | bytes | int | float
+
+
+class Unanswered(LayerUnavailable):
+    """No answer in time; ``written`` says whether Redis may have done it."""
+
+    written = False
+
+
+class _Call:
+    __slots__ = ("arguments", "deadline", "future", "packed", "script", "written")
+
+    def __init__(
+        self,
+        arguments: Sequence[Argument],
+        script: Script | None,
+        future: "asyncio.Future[Any]",
+        deadline: float,
+    ) -> None:
+        self.arguments = arguments
+        self.script = script
+        self.future = future
+        self.deadline = deadline
+        self.packed: Sequence[bytes] = ()
+        self.written = False
+
+
+class Courier:
+    """One connection, kept up.
+
+    To be used on one loop. Connections are made by ``connect``, and are redis-py's.
+
+    Args:
+        connect: makes an unconnected connection.
+        where: for people: the address.
+        on_connect: called after each connect, before anything is sent.
+        patience: seconds that a call waits.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        where: str,
+        on_connect: Callable[[], None] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.where = where
+        self.patience = patience
+        #: A sentence while Redis does not answer; else empty.
+        self.trouble = ""
+        self._connect = connect
+        self._packer = connect()
+        self._on_connect = on_connect
+        self._pending: deque[_Call] = deque()
+        self._waiting: deque[_Call] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._clock: asyncio.TimerHandle | None = None
+        self._connection: Any = None
+        self._is_closed = False
+
+    # Calls.
+
+    def run(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> "asyncio.Future[Any]":
+        """Run a script; the future has its answer.
+
+        Raises (in the future):
+            Unanswered: in time.
+            LayerUnavailable: Redis says no.
+        """
+        return self._call(("EVALSHA", script.sha, len(keys), *keys, *arguments), script)
+
+    def command(self, *arguments: Argument) -> "asyncio.Future[Any]":
+        """Run one command that may be run twice; as `run`."""
+        return self._call(arguments, None)
+
+    def _call(self, arguments: Sequence[Argument], script: Script | None) -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        if self._is_closed:
+            future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
+            return future
+        call = _Call(arguments, script, future, time.monotonic() + self.patience)
+        call.packed = self._packer.pack_command(*arguments)
+        self._pending.append(call)
+        self._wake.set()
+        if self._task is None:
+            self._task = loop.create_task(self._serve())
+        if self._clock is None:
+            self._clock = loop.call_later(LOOK, self._look)
+        return future
+
+    # The connection.
+
+    async def _serve(self) -> None:
+        pause = PAUSE
+        while not self._is_closed:
+            connection = None
+            try:
+                connection = self._connect()
+                async with asyncio.timeout(CONNECT):
+                    await connection.connect()
+                self._connection = connection
+                if self.trouble:
+                    log.info("nbchannels: Redis at %s answers again", self.where)
+                self.trouble = ""
+                pause = PAUSE
+                self._write_again()
+                if self._on_connect is not None:
+                    self._on_connect()
+                await self._exchange(connection)
+            except (RedisError, OSError, TimeoutError, EOFError) as error:
+                if not self._is_closed:
+                    self._note(error)
+            finally:
+                self._connection = None
+                if connection is not None:
+                    with contextlib.suppress(Exception):
+                        await connection.disconnect(nowait=True)
+            if not self._is_closed:
+                await asyncio.sleep(pause * (0.5 + _chance.random()))
+                pause = min(pause * 2, MOST_PAUSE)
+
+    def _note(self, error: BaseException) -> None:
+        sentence = f"Redis at {self.where} does not answer: {str(error) or type(error).__name__}"
+        if not self.trouble:
+            log.warning("nbchannels: %s; trying again", sentence)
+        self.trouble = sentence
+
+    def _write_again(self) -> None:
+        """What was written and not answered goes first, in its order."""
+        self._pending.extendleft(call for call in reversed(self._waiting) if not call.future.done())
+        self._waiting.clear()
+        self._wake.set()
+
+    async def _exchange(self, connection: Any) -> None:
+        writing = asyncio.get_running_loop().create_task(self._write(connection))
+        try:
+            while True:
+                try:
+                    answer = await connection.read_response(
+                        disable_decoding=True, timeout=math.inf, disconnect_on_error=False
+                    )
+                except ResponseError as error:
+                    answer = error
+                if writing.done():
+                    writing.result()
+                self._answer(self._waiting.popleft(), answer)
+        finally:
+            writing.cancel()
+            with contextlib.suppress(BaseException):
+                await writing
+
+    async def _write(self, connection: Any) -> None:
+        pending, waiting = self._pending, self._waiting
+        while True:
+            if not pending:
+                self._wake.clear()
+                await self._wake.wait()
+            parts: list[bytes] = []
+            size = 0
+            while pending and size < CHUNK:
+                call = pending.popleft()
+                if call.future.done():
+                    continue
+                call.written = True
+                waiting.append(call)
+                parts += call.packed
+                size += sum(map(len, call.packed))
+            if parts:
+                await connection.send_packed_command(parts, check_health=False)
+
+    def _answer(self, call: _Call, answer: Any) -> None:
+        if call.future.done():
+            return
+        if not isinstance(answer, RedisError):
+            call.future.set_result(answer)
+        elif isinstance(answer, NoScriptError) and call.script is not None:
+            _, _, *rest = call.arguments
+            call.packed = self._packer.pack_command("EVAL", call.script.text, *rest)
+            self._pending.append(call)
+            self._wake.set()
+        elif isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
+            self._later(call)
+            self.abort()
+        elif isinstance(answer, _TEMPORARY):
+            self._note(answer)
+            self._later(call)
+        else:
+            call.future.set_exception(self._refusal(call, answer))
+
+    def _later(self, call: _Call) -> None:
+        def again() -> None:
+            self._pending.append(call)
+            self._wake.set()
+
+        asyncio.get_running_loop().call_later(0.1, again)
+
+    def _refusal(self, call: _Call, answer: RedisError) -> LayerUnavailable:
+        what = call.script.name if call.script is not None else call.arguments[0]
+        if isinstance(answer, OutOfMemoryError) or str(answer).startswith("OOM"):
+            return LayerUnavailable(
+                f"Redis at {self.where} is out of memory (maxmemory) and stored nothing; raise "
+                "maxmemory, or keep less with group_expiry, expiry and capacity"
+            )
+        return LayerUnavailable(f"Redis at {self.where} refused {what!r}: {answer}")
+
+    def abort(self) -> None:
+        """Break the connection; another one is made."""
+        connection = self._connection
+        if connection is not None:
+            writer = getattr(connection, "_writer", None)
+            if writer is not None:
+                writer.transport.abort()
+
+    # Time.
+
+    def _look(self) -> None:
+        """Fail what was not answered in time; a connection that is silent so long is given up."""
+        now = time.monotonic()
+        is_stuck = False
+        for call in (*self._waiting, *self._pending):
+            if now >= call.deadline and not call.future.done():
+                is_stuck = is_stuck or call.written
+                call.future.set_exception(self._unanswered(call))
+        if is_stuck:
+            self._note(TimeoutError(f"no answer within {self.patience:g} s"))
+            self.abort()
+        self._clock = None
+        if (self._waiting or self._pending) and not self._is_closed:
+            self._clock = asyncio.get_running_loop().call_later(LOOK, self._look)
+
+    def _unanswered(self, call: _Call) -> Unanswered:
+        done = "it may have been done" if call.written else "nothing was sent"
+        why = self.trouble or f"Redis at {self.where} does not answer"
+        error = Unanswered(f"{why}; given up after {self.patience:g} s: {done}")
+        error.written = call.written
+        return error
+
+    async def close(self) -> None:
+        """End the connection; what waits fails."""
+        self._is_closed = True
+        task, self._task = self._task, None
+        if self._clock is not None:
+            self._clock.cancel()
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(BaseException):
+                await task
+        for call in (*self._waiting, *self._pending):
+            if not call.future.done():
+                call.future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
+        self._waiting.clear()
+        self._pending.clear()
+
+    async def settle(self, patience: float) -> None:
+        """Wait until all that was asked is answered, but not longer."""
+        waiting: list[Awaitable[Any]] = [
+            call.future for call in (*self._waiting, *self._pending) if not call.future.done()
+        ]
+        if waiting:
+            await asyncio.wait(waiting, timeout=patience)  # type: ignore[type-var]

@@ -1,0 +1,320 @@
+"""The groups of a layer on Redis: sending to them, following them, who is in them."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from nbchannels.exceptions import LayerUnavailable
+from nbchannels.layers.cursor import Start
+from nbchannels.layers.groups import GroupState, LogCursor
+from nbchannels.layers.hints import nobody_listens
+from nbchannels.layers.mailbox import Mailbox
+from nbchannels.layers.redis.entries import Entry, pack_entry
+from nbchannels.layers.redis.group_scripts import CLEAR, JOIN, LEAVE, MEMBERS, PUBLISH, WATCH
+from nbchannels.layers.redis.mirror import Mirror, Surroundings
+from nbchannels.layers.redis.outbox import Parcel
+from nbchannels.protocol.events import Last, Position
+from nbchannels.receipt import Receipt
+
+__all__ = ["Groups"]
+
+#: Seconds that a sign of life holds; after which it is renewed.
+LEASE, RENEW = 60, 20
+#: Seconds after which a mirror is compared, though nothing was told; after which it is given up,
+#: when nobody reads.
+COMPARE, LINGER = 10.0, 60.0
+#: Seconds that a send waits until this process has read what it sent.
+OWN = 2.0
+
+
+class Layer(Surroundings, Protocol):
+    """What the groups need of their layer."""
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call a function on the layer's loop, from any thread."""
+
+    def random_tag(self) -> int:
+        """32 random bits."""
+
+    def sealed(self, parcel: Parcel) -> Any:
+        """Its message, encrypted where that is wanted."""
+
+    async def put_copies(
+        self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
+    ) -> int:
+        """Put what was sent to a group into named channels; return how many were full."""
+
+
+class Groups:
+    """The groups, as this process sees them. Works on the loop of the layer."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self._mirrors: dict[str, Mirror] = {}
+        self._opening: dict[str, asyncio.Task[Mirror]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._renewed = self._compared = time.monotonic()
+
+    def _keys(self, name: str, *parts: str) -> list[str]:
+        return [self._layer.backbone.keys.group(name, part) for part in parts]
+
+    # Sending.
+
+    async def publish(self, name: str, parcels: list[Parcel]) -> None:
+        """Append messages to the log of a group, in one call; each gets its receipt."""
+        layer = self._layer
+        backbone = layer.backbone
+        bounds = layer.registry.bounds
+        producers: dict[str, int] = {}
+        tags = [layer.random_tag() for _ in parcels]
+        arguments: list[Any] = [
+            backbone.keys.group(name, "live"), backbone.publish, backbone.random_epoch(),
+            bounds.history, bounds.history_bytes, int(layer.group_expiry),
+        ]  # fmt: skip
+        for parcel, tag in zip(parcels, tags, strict=True):
+            place = producers.setdefault(parcel.producer.id, len(producers) + 1)
+            data = pack_entry(layer.sealed(parcel), backbone.process, parcel.sender, parcel.flags)
+            arguments += (place, parcel.producer.sequence, tag, data)
+        keys = self._keys(name, "log", "meta", "watch", "others")
+        keys += self._keys(name, *(f"by:{producer}" for producer in producers))
+        answer = await backbone.run(PUBLISH, keys, arguments)
+        epoch, stamp, subscribers, members, others, *positions = answer
+        epoch, when = epoch.decode(), float(stamp)
+        mirror = self._mirrors.get(name)
+        late: asyncio.Future[None] | None = None
+        fresh: list[tuple[int, Parcel]] = []
+        for place, parcel in enumerate(parcels):
+            offset, tag, known = positions[3 * place : 3 * place + 3]
+            if not known:
+                fresh.append((offset, parcel))
+                if mirror is not None:
+                    entry = Entry(
+                        offset, tag, when, backbone.process, parcel.sender, parcel.flags,
+                        layer.sealed(parcel),
+                    )  # fmt: skip
+                    late = mirror.sent(epoch, entry) or late
+        dropped = 0
+        if others and fresh:
+            channels = [channel.decode() for channel in others]
+            dropped = await layer.put_copies(name, epoch, channels, fresh)
+        if late is not None:
+            # What was sent is here when the send returns: whoever sends and then reads finds it.
+            await asyncio.wait([late], timeout=OWN)
+        hint = None
+        if not subscribers and not members and not others:
+            hint = nobody_listens(layer.registry, name)
+        elif dropped:
+            hint = f"{dropped} times a member channel of group {name!r} was full"
+        for place, parcel in enumerate(parcels):
+            offset, tag, known = positions[3 * place : 3 * place + 3]
+            parcel.done(
+                Receipt(
+                    "group", name, members + len(others), subscribers, dropped, epoch,
+                    offset or None, tag if offset else None, "primary", bool(known), hint,
+                )
+            )  # fmt: skip
+
+    # Following.
+
+    async def mirror(self, name: str) -> Mirror:
+        """The group as this process follows it.
+
+        Raises:
+            LayerUnavailable: Redis does not answer.
+        """
+        mirror = self._mirrors.get(name)
+        if mirror is None:
+            task = self._opening.get(name)
+            if task is None:
+                task = asyncio.get_running_loop().create_task(self._open(name))
+                self._opening[name] = task
+                task.add_done_callback(lambda _: self._opening.pop(name, None))
+            # Whoever came first may give up: the others still wait for it.
+            mirror = await asyncio.shield(task)
+        mirror.used = time.monotonic()
+        return mirror
+
+    async def _open(self, name: str) -> Mirror:
+        layer = self._layer
+        with layer.lock:
+            state = layer.registry.group(name, time.time())
+        mirror = Mirror(layer, state, time.monotonic())
+        await mirror.open()
+        mirror.on_left(functools.partial(layer.soon, functools.partial(self._left, mirror)))
+        self._mirrors[name] = mirror
+        return mirror
+
+    async def subscribe(self, name: str, start: Start) -> LogCursor:
+        """A cursor on the mirror; what it wants of the past is fetched first."""
+        layer = self._layer
+        while True:
+            mirror = await self.mirror(name)
+            log = mirror.state.log
+            if isinstance(start, Position):
+                wanted = start.offset if start.epoch == log.epoch else 0
+            elif isinstance(start, Last):
+                wanted = max(log.top - max(start.last, 0), 0)
+            else:
+                wanted = log.top if start == "now" else 0
+            await mirror.go_back(wanted)
+            with layer.lock:
+                if mirror.state.log is not log or self._mirrors.get(name) is not mirror:
+                    continue
+                state = mirror.state
+                cursor = LogCursor(state, state.log.locate(start), layer.lock)
+            break
+        try:
+            await self._report(mirror)
+        except BaseException:
+            cursor.close()
+            raise
+        return cursor
+
+    def _left(self, mirror: Mirror) -> None:
+        self._run(self._report(mirror))
+
+    def _run(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(task.exception(), LayerUnavailable):
+            return  # it is told again with the next sign of life
+
+    async def _report(self, mirror: Mirror, *, again: bool = False) -> None:
+        """Tell Redis how many read a group here, and how many of its members are here."""
+        layer = self._layer
+        with layer.lock:
+            now = len(mirror.state.cursors), len(mirror.state.members)
+        if now == mirror.reported and not (again and any(now)):
+            return
+        mirror.reported = now
+        backbone = layer.backbone
+        keys = self._keys(mirror.state.name, "watch")
+        try:
+            await backbone.run(WATCH, keys, (backbone.name, *now, LEASE))
+        except LayerUnavailable:
+            mirror.reported = (-1, -1)
+            raise
+
+    # Members.
+
+    async def join(self, name: str, channel: str, box: Mailbox | None) -> None:
+        """Make a channel a member; of this process, if its mailbox is given."""
+        layer = self._layer
+        mirror = await self.mirror(name) if box is not None else None
+        owner = layer.backbone.name if box is not None else ""
+        keys = self._keys(name, "log", "meta", "order", "owners", "others")
+        epoch, top = await layer.backbone.run(
+            JOIN, keys, (layer.backbone.random_epoch(), int(layer.group_expiry), channel, owner)
+        )
+        if mirror is not None and box is not None:
+            mirror.admit(channel, box, epoch.decode(), top)
+            await self._report(mirror)
+
+    async def leave(self, name: str, channel: str) -> None:
+        """End a membership."""
+        layer = self._layer
+        mirror = self._mirrors.get(name)
+        if mirror is not None:
+            with layer.lock:
+                box = mirror.state.members.pop(channel, None)
+                mirror.since.pop(channel, None)
+                if box is not None:
+                    box.groups.discard(name)
+                    layer.registry.release(box)
+        await layer.backbone.run(LEAVE, self._keys(name, "order", "owners", "others"), (channel,))
+        if mirror is not None:
+            await self._report(mirror)
+
+    async def channels(self, name: str) -> list[str]:
+        """The members, in the order in which they came."""
+        answer = await self._layer.backbone.run(
+            MEMBERS, self._keys(name, "order", "owners", "watch"), ()
+        )
+        return [channel.decode() for channel in answer[::2]]
+
+    # A group as a whole.
+
+    async def clear(self, name: str) -> None:
+        """Start a new epoch; all that follow the group are told."""
+        backbone = self._layer.backbone
+        live = backbone.keys.group(name, "live")
+        await backbone.run(
+            CLEAR,
+            self._keys(name, "log", "meta"),
+            (live, backbone.publish, backbone.random_epoch(), int(self._layer.group_expiry)),
+        )
+        mirror = self._mirrors.get(name)
+        if mirror is not None:
+            mirror.doubt()
+            await mirror.settled()
+
+    async def statistics(self, name: str) -> dict[str, Any]:
+        """See `BaseChannelLayer.group_statistics`."""
+        backbone = self._layer.backbone
+        log, meta, watch, others = self._keys(name, "log", "meta", "watch", "others")
+        length, state, watchers, named = await asyncio.gather(
+            backbone.command(log, "XLEN"),
+            backbone.command(meta, "HMGET", "epoch", "top", "bytes"),
+            backbone.command(watch, "HVALS"),
+            backbone.command(others, "SCARD"),
+        )
+        epoch, top, size = state
+        counts = [watcher.split()[:2] for watcher in watchers]
+        return {
+            "members": named + sum(int(members) for _, members in counts),
+            "subscribers": sum(int(subscribers) for subscribers, _ in counts),
+            "messages": length,
+            "bytes": int(size or 0),
+            "epoch": epoch.decode() if epoch else None,
+            "offset": int(top or 0),
+        }
+
+    # Time.
+
+    def doubt_all(self) -> None:
+        """The connection was broken: whatever is followed is compared."""
+        for mirror in list(self._mirrors.values()):
+            mirror.doubt()
+
+    def tick(self) -> None:
+        """To be called each second or so."""
+        now = time.monotonic()
+        if now - self._renewed >= RENEW:
+            self._renewed = now
+            for mirror in list(self._mirrors.values()):
+                self._run(self._report(mirror, again=True))
+        if now - self._compared >= COMPARE:
+            self._compared = now
+            for name, mirror in list(self._mirrors.items()):
+                state = mirror.state
+                if state.cursors or state.members:
+                    mirror.used = now
+                    mirror.doubt()
+                elif now - mirror.used > LINGER:
+                    self._forget(name, mirror)
+
+    def _forget(self, name: str, mirror: Mirror) -> None:
+        with self._layer.lock:
+            if mirror.state.cursors or mirror.state.members:
+                return
+            del self._mirrors[name]
+            self._layer.registry.drop(mirror.state)
+        mirror.close()
+
+    def states(self) -> list[GroupState]:
+        """The groups that this process follows."""
+        return [mirror.state for mirror in self._mirrors.values()]
+
+    def close(self) -> None:
+        """Follow nothing more."""
+        for mirror in self._mirrors.values():
+            mirror.close()
+        self._mirrors.clear()
+        for task in (*self._opening.values(), *self._tasks):
+            task.cancel()

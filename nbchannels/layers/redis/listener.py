@@ -1,0 +1,185 @@
+"""What Redis tells on its own: news of groups and channels, on one connection, kept up.
+
+After a break nobody knows what was missed: each channel's listener is told that it listens again,
+and looks for itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from redis.exceptions import RedisError, ResponseError
+
+__all__ = ["Listener"]
+
+#: Seconds to connect; between two attempts at first and at most; between two signs of life.
+CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 1.0, 5.0
+
+log = logging.getLogger("nbchannels")
+_chance = secrets.SystemRandom()
+
+
+class _Heard(NamedTuple):
+    told: Callable[[bytes], None]
+    restored: Callable[[], None]
+    ready: "asyncio.Future[None]"
+
+
+class Listener:
+    """The subscriptions at one Redis. To be used on one loop.
+
+    Args:
+        connect: makes an unconnected connection.
+        where: for people: the address.
+        command: ``SUBSCRIBE``, or ``SSUBSCRIBE`` on a cluster.
+    """
+
+    def __init__(self, connect: Callable[[], Any], where: str, command: str = "SUBSCRIBE") -> None:
+        self._connect = connect
+        self._where = where
+        self._command = command
+        self._heard: dict[bytes, _Heard] = {}
+        self._connection: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._writing: asyncio.Lock = asyncio.Lock()
+        self._is_closed = False
+        self._last = 0.0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        #: A sentence while it hears nothing; else empty.
+        self.trouble = ""
+
+    def listen(
+        self, channel: str, told: Callable[[bytes], None], restored: Callable[[], None]
+    ) -> "asyncio.Future[None]":
+        """Have ``told`` called with each message of a channel.
+
+        Args:
+            channel: of the publish/subscribe side.
+            told: must be quick, and must not raise.
+            restored: called when it is heard again after a break, and at first: news may have
+                been missed.
+
+        Returns:
+            Done when the subscription is confirmed for the first time.
+        """
+        loop = asyncio.get_running_loop()
+        name = channel.encode()
+        heard = self._heard[name] = _Heard(told, restored, loop.create_future())
+        if self._task is None:
+            self._task = loop.create_task(self._serve())
+        elif self._connection is not None:
+            self._send(self._command, name)
+        return heard.ready
+
+    def unlisten(self, channel: str) -> None:
+        """Hear no more of a channel."""
+        heard = self._heard.pop(channel.encode(), None)
+        if heard is not None:
+            heard.ready.cancel()
+            if self._connection is not None:
+                self._send(self._command.replace("SUBSCRIBE", "UNSUBSCRIBE", 1), channel)
+
+    def _send(self, *arguments: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._write(self._connection, arguments))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, connection: Any, arguments: tuple[Any, ...]) -> None:
+        async with self._writing:
+            with contextlib.suppress(RedisError, OSError):  # the reader sees it too
+                await connection.send_packed_command(
+                    connection.pack_command(*arguments), check_health=False
+                )
+
+    # The connection.
+
+    async def _serve(self) -> None:
+        pause = PAUSE
+        while not self._is_closed:
+            connection = None
+            beating: asyncio.Task[None] | None = None
+            try:
+                connection = self._connect()
+                async with asyncio.timeout(CONNECT):
+                    await connection.connect()
+                self._connection = connection
+                self._last = time.monotonic()
+                pause = PAUSE
+                beating = asyncio.get_running_loop().create_task(self._beat(connection))
+                names = list(self._heard)
+                for name in names:
+                    await self._write(connection, (self._command, name))
+                await self._hear(connection)
+            except (RedisError, OSError, TimeoutError, EOFError) as error:
+                if not self._is_closed:
+                    if not self.trouble:
+                        log.info("nbchannels: Redis at %s is not heard: %s", self._where, error)
+                    self.trouble = f"Redis at {self._where} is not heard: {error}"
+            finally:
+                self._connection = None
+                if beating is not None:
+                    beating.cancel()
+                if connection is not None:
+                    with contextlib.suppress(Exception):
+                        await connection.disconnect(nowait=True)
+            if not self._is_closed:
+                await asyncio.sleep(pause * (0.5 + _chance.random()))
+                pause = min(pause * 2, MOST_PAUSE)
+
+    async def _beat(self, connection: Any) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            if time.monotonic() - self._last > 2 * BEAT:
+                self.abort()
+                return
+            await self._write(connection, ("PING",))
+
+    async def _hear(self, connection: Any) -> None:
+        heard = self._heard
+        while True:
+            try:
+                news = await connection.read_response(
+                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
+                )
+            except ResponseError as error:
+                log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
+                raise
+            self._last = time.monotonic()
+            self.trouble = ""
+            if not isinstance(news, list) or len(news) < 3:
+                continue  # the answer to a sign of life
+            kind, name, data = news[0], news[1], news[2]
+            one = heard.get(name)
+            if one is None:
+                continue
+            if kind in (b"message", b"smessage"):
+                one.told(data)
+            elif kind in (b"subscribe", b"ssubscribe"):
+                if not one.ready.done():
+                    one.ready.set_result(None)
+                one.restored()
+            elif kind == b"sunsubscribe":  # its slot has moved to another node
+                one.restored()
+
+    def abort(self) -> None:
+        """Break the connection; another one is made."""
+        writer = getattr(self._connection, "_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        """Hear no more."""
+        self._is_closed = True
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(BaseException):
+                await task
+        for heard in self._heard.values():
+            heard.ready.cancel()
+        self._heard.clear()

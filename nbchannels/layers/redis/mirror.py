@@ -1,0 +1,375 @@
+"""A group as this process follows it: its log, kept up with the one in Redis.
+
+Everything that reads, reads here. The mirror begins at the newest entry, is told of each one that
+comes, and goes back as far as somebody asks. After any doubt (a break, a hole, an epoch that it
+does not know) it is compared with Redis entry by entry: what is missing is fetched, and what is
+gone is announced.
+"""
+
+import asyncio
+import logging
+import struct
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from nbchannels.encoding import Encoded
+from nbchannels.exceptions import EncodingError, LayerUnavailable
+from nbchannels.layers.groups import GroupState
+from nbchannels.layers.log import Log
+from nbchannels.layers.mailbox import Mailbox
+from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.entries import Entry
+from nbchannels.layers.redis.stored import PAGE, PAGE_BYTES, StoredLog
+from nbchannels.layers.registry import Registry
+
+__all__ = ["Mirror", "Surroundings"]
+
+#: Seconds between two attempts to compare with a Redis that does not answer.
+PAUSE = 0.5
+
+log = logging.getLogger("nbchannels")
+
+
+class Surroundings(Protocol):
+    """The layer that a mirror is part of."""
+
+    backbone: Backbone
+    registry: Registry
+    lock: threading.Lock
+    group_expiry: float
+
+    def new_log(self, epoch: str, before: tuple[str, ...], top: int = 0, edge: int = 0) -> Log:
+        """An empty log with a number of its own."""
+
+    def tell(self, boxes: list[Mailbox]) -> None:
+        """There is news in these mailboxes."""
+
+    def opened(self, entry: Entry) -> Encoded:
+        """The message of an entry, decrypted where it was encrypted."""
+
+
+class Mirror:
+    """One group. Works on the loop of its layer.
+
+    Args:
+        layer: its surroundings.
+        state: of the group; its log is replaced.
+        now: seconds, monotonic.
+
+    Attributes:
+        since: members that came after the log's beginning: what has an offset up to this is not
+            for them.
+        used: when it was last wanted, monotonic.
+        is_current: whether nothing is known that it does not have.
+    """
+
+    def __init__(self, layer: Surroundings, state: GroupState, now: float) -> None:
+        self.state = state
+        self.since: dict[str, int] = {}
+        self.used = now
+        self.is_current = False
+        self.reported = (0, 0)
+        self._layer = layer
+        self._stored = StoredLog(layer.backbone, state.name, layer.group_expiry)
+        self._live = layer.backbone.keys.group(state.name, "live")
+        self._is_filled = False
+        self._missed = False
+        self._comparing: asyncio.Task[None] | None = None
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._going_back = asyncio.Lock()
+        self._is_closed = False
+
+    # Living.
+
+    async def open(self) -> None:
+        """Follow the group from now on.
+
+        Raises:
+            LayerUnavailable: Redis does not answer.
+        """
+        backbone = self._layer.backbone
+        heard = backbone.listen(self.state.name, self._live, self._told, self.doubt)
+        try:
+            async with asyncio.timeout(backbone.patience):
+                await heard
+            await self._compare()
+        except TimeoutError:
+            backbone.unlisten(self.state.name, self._live)
+            raise LayerUnavailable(backbone.silence()) from None
+        except BaseException:
+            backbone.unlisten(self.state.name, self._live)
+            raise
+
+    def close(self) -> None:
+        """Follow it no more."""
+        self._is_closed = True
+        self._layer.backbone.unlisten(self.state.name, self._live)
+        if self._comparing is not None:
+            self._comparing.cancel()
+        for _, future in self._waiting:
+            future.cancel()
+        self._waiting.clear()
+
+    # What comes.
+
+    def _told(self, data: bytes) -> None:
+        """Redis tells: ``M`` an entry, ``C`` a new epoch."""
+        epoch = data[1:17].decode("ascii", "replace")
+        if data[:1] != b"M" or not self._is_filled or epoch != self.state.log.epoch:
+            self.doubt()
+            return
+        (offset,) = struct.unpack_from("<Q", data, 17)
+        top = self.state.log.top
+        if offset <= top:
+            return
+        if offset > top + 1 or self._comparing is not None:
+            self.doubt()
+            return
+        try:
+            entry = Entry.unpack(offset, data[25:])
+        except EncodingError as error:
+            log.error("nbchannels: group %r in Redis: %s", self.state.name, error)
+            return
+        self._adopt([entry])
+
+    def sent(self, epoch: str, entry: Entry) -> "asyncio.Future[None] | None":
+        """This process has sent an entry; the future is done when the mirror has it."""
+        if not self._is_filled or self.state.log.epoch != epoch:
+            return None
+        if entry.offset == self.state.log.top + 1 and self._comparing is None:
+            self._adopt([entry])
+            return None
+        if entry.offset <= self.state.log.top:
+            return None
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry.offset, future))
+        return future
+
+    def _adopt(self, entries: list[Entry]) -> None:
+        """The next entries, in order."""
+        layer, state = self._layer, self.state
+        woken: list[Mailbox] = []
+        with layer.lock:
+            kept, before = state.log, state.log.bytes
+            for entry in entries:
+                sender = self._sender(entry)
+                encoded = layer.opened(entry)
+                kept.append(
+                    encoded, now=entry.time, tag=entry.tag, sender=sender, flags=entry.flags
+                )
+                if state.members:
+                    woken += self._feed(encoded, entry.offset, entry.time, sender)
+            layer.registry.log_grew(kept, kept.bytes - before)
+        state.announce()
+        if woken:
+            layer.tell(woken)
+        if self._waiting:
+            self._have(kept.top)
+
+    def _feed(self, encoded: Encoded, offset: int, time: float, sender: int) -> list[Mailbox]:
+        """Put a message into the member channels of this process; with the lock."""
+        since = self.since
+        boxes = [box for name, box in self.state.members.items() if since.get(name, 0) < offset]
+        dropped, woken = self._layer.registry.into_members(boxes, encoded, time, sender)
+        if dropped:
+            self._layer.backbone.lose(
+                f"{dropped} of the {len(boxes)} member channels of group {self.state.name!r} in "
+                "this process were full and did not get a message; receive from them faster, or "
+                "raise channel_capacity",
+                self.state.name,
+            )
+        return woken
+
+    def _sender(self, entry: Entry) -> int:
+        """The number of a connection means something in the process that gave it."""
+        return entry.sender if entry.process == self._layer.backbone.process else 0
+
+    def _have(self, top: int) -> None:
+        still: list[tuple[int, asyncio.Future[None]]] = []
+        for offset, future in self._waiting:
+            if offset > top:
+                still.append((offset, future))
+            elif not future.done():
+                future.set_result(None)
+        self._waiting = still
+
+    def admit(self, channel: str, box: Mailbox, epoch: str, top: int) -> None:
+        """A channel of this process is a member: it gets what was sent after ``top``."""
+        woken: list[Mailbox] = []
+        with self._layer.lock:
+            kept = self.state.log
+            self.state.members[channel] = box
+            box.groups.add(self.state.name)
+            if epoch == kept.epoch:
+                self.since[channel] = top
+                for late in kept.after(top, PAGE, PAGE_BYTES):
+                    record = late.record()
+                    encoded = Encoded(record.codec, bytes(record.body))
+                    _, some = self._layer.registry.into_members(
+                        [box], encoded, late.time, record.sender
+                    )
+                    woken += some
+        if woken:
+            self._layer.tell(woken)
+
+    # Doubts.
+
+    def doubt(self) -> None:
+        """Something may have been missed: compare with Redis, soon."""
+        self._missed = True
+        self.is_current = False
+        if self._is_filled and self._comparing is None and not self._is_closed:
+            self._comparing = asyncio.get_running_loop().create_task(self._keep_comparing())
+
+    async def settled(self) -> None:
+        """Wait until it has been compared."""
+        if self._comparing is not None:
+            await asyncio.wait([self._comparing], timeout=self._layer.backbone.patience)
+
+    async def _keep_comparing(self) -> None:
+        try:
+            while not self._is_closed:
+                try:
+                    await self._compare()
+                    return
+                except LayerUnavailable:
+                    await asyncio.sleep(PAUSE)
+        finally:
+            self._comparing = None
+            if self._missed and not self._is_closed:
+                self.doubt()
+
+    async def _compare(self) -> None:
+        """Take over what Redis has, until nothing was told meanwhile that is not here."""
+        while True:
+            self._missed = False
+            state, known = self.state, self.state.log
+            if not self._is_filled:
+                await self._fill("")
+            else:
+                answer = await self._stored.page(known.top, PAGE)
+                epoch, top, _, _, first, entries = answer
+                if state.log is not known:
+                    continue
+                tag = entries[0].tag if entries and entries[0].offset == known.top else None
+                if epoch != known.epoch:
+                    await self._fill("all")
+                elif top < known.top or (tag is not None and tag != known.tag_at(known.top)):
+                    await self._part(known)
+                elif tag is None and known.top and first > known.top + 1:
+                    await self._fill("all")  # what is between was trimmed there
+                else:
+                    fresh = [entry for entry in entries if entry.offset > known.top]
+                    if fresh:
+                        self._adopt(fresh)
+                    if self.state.log.top < top:
+                        continue
+            if not self._missed:
+                self.is_current = True
+                if self._waiting:
+                    self._have(self.state.log.top)
+                return
+
+    async def _fill(self, how: str, shared: int | None = None) -> None:
+        """Begin a new log: at the newest entry, or with all that Redis keeps."""
+        epoch, top, tag, before, first, _ = await self._stored.page(None, 0)
+        begin = first - 1 if how else top
+        edge = tag if begin == top else 0
+        state, layer = self.state, self._layer
+        if self._is_filled and not state.cursors and not state.members:
+            begin, edge = top, tag  # nobody reads: there is nothing to tell
+        fresh = layer.new_log(epoch, before, begin, edge)
+        fresh.shared = shared
+        entries: list[Entry] = []
+        while begin < top:
+            its, top, _, _, _, page = await self._stored.page(begin + 1, PAGE)
+            if its != epoch or not page or page[0].offset != begin + 1:
+                self._missed = True  # it changes while it is read
+                break
+            for entry in page:
+                fresh.append(
+                    layer.opened(entry), now=entry.time, tag=entry.tag,
+                    sender=self._sender(entry), flags=entry.flags,
+                )  # fmt: skip
+            entries += page
+            begin = fresh.top
+        with layer.lock:
+            old = state.log
+            state.log = fresh
+            layer.registry.log_grew(fresh, fresh.bytes - old.bytes)
+            was_filled, self._is_filled = self._is_filled, True
+            self.since.clear()
+            woken: list[Mailbox] = []
+            if was_filled and state.members:
+                for entry in entries:
+                    if shared is None or entry.offset > shared:
+                        woken += self._feed(
+                            layer.opened(entry), entry.offset, entry.time, self._sender(entry)
+                        )
+        state.announce()
+        if woken:
+            layer.tell(woken)
+        self._have(2**63)
+
+    async def _part(self, known: Log) -> None:
+        """Redis has another history in this epoch: a failover lost what had been acknowledged."""
+        shared: int | None = None
+        at = known.first - 1
+        while at <= known.top:
+            _, top, _, _, _, page = await self._stored.page(max(at, 1), PAGE)
+            for entry in page:
+                if known.tag_at(entry.offset) == entry.tag:
+                    shared = entry.offset
+            if not page or page[-1].offset >= min(top, known.top):
+                break
+            at = page[-1].offset + 1
+        log.warning(
+            "nbchannels: group %r: Redis has lost entries after offset %s of %s (a failover?); "
+            "subscribers are told",
+            self.state.name, shared, known.top,
+        )  # fmt: skip
+        await self._fill("all", shared)
+
+    # The past.
+
+    async def go_back(self, offset: int) -> None:
+        """Have the entries after ``offset``, as far as Redis keeps them, and the tag there."""
+        async with self._going_back:
+            while True:
+                known = self.state.log
+                if known.first - 1 <= offset or known.first <= 1:
+                    return
+                want = min(known.first - 1 - offset + 1, PAGE)
+                entries = await self._stored.older(known.epoch, known.first, want)
+                if self.state.log is not known:
+                    continue
+                if not entries or not self._prepend(known, entries, offset):
+                    return
+
+    def _prepend(self, known: Log, entries: list[Entry], offset: int) -> bool:
+        """Put entries in front, the newest of them first; whether there is more to fetch."""
+        layer = self._layer
+        with layer.lock:
+            before = known.bytes
+            for entry in entries:
+                if entry.offset != known.first - 1:
+                    break
+                if entry.offset <= offset:  # only its tag is wanted
+                    known.begin_after(entry.tag)
+                    break
+                if len(known) >= known.max_messages or known.bytes >= known.max_bytes:
+                    known.begin_after(entry.tag)
+                    layer.registry.log_grew(known, known.bytes - before)
+                    return False
+                known.prepend(
+                    layer.opened(entry), time=entry.time, tag=entry.tag,
+                    sender=self._sender(entry), flags=entry.flags,
+                )  # fmt: skip
+                known.begin_after(0)
+            layer.registry.log_grew(known, known.bytes - before)
+        return known.first - 1 > offset
+
+    def on_left(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called, on any thread, when somebody has stopped reading."""
+        self.state.left = lambda _: callback()

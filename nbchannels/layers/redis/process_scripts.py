@@ -1,0 +1,116 @@
+"""The scripts on processes and on what was given up: inboxes, signs of life, dead letters."""
+
+from nbchannels.layers.redis.scripts import PRODUCERS, script
+
+__all__ = ["ALIVE", "BURY", "EXHUME", "INBOX", "INDEX"]
+
+#: Put messages into the inbox of a process, for its process-local channels.
+#:
+#: KEYS: inbox, full, owner, then a hash for each producer. ARGV: wake channel, publish command,
+#: token, most waiting; then of each message: its producer's place, sequence, channel, data.
+#: Returns whether the process is there, then of each message: 1; 0: it was there already; -1: its
+#: channel is full, or the inbox; -3: one of its producer in front of it was refused.
+INBOX = script(
+    "inbox",
+    PRODUCERS
+    + """
+local inbox, full, owner = KEYS[1], KEYS[2], KEYS[3]
+local results, failed = {}, {}
+local waiting = redis.call('LLEN', inbox)
+for i = 5, #ARGV, 4 do
+  local place, sequence, channel = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
+  local result
+  if place > 0 and failed[place] then result = -3
+  elseif place > 0 and seen(KEYS[3 + place], 'inbox', sequence) then result = 0
+  elseif waiting >= tonumber(ARGV[4]) or redis.call('SISMEMBER', full, channel) == 1 then
+    result = -1
+    if place > 0 then failed[place] = true end
+  else
+    redis.call('RPUSH', inbox, struct.pack('<dI1', now, #channel) .. channel .. ARGV[i + 3])
+    waiting = waiting + 1
+    if place > 0 then note(KEYS[3 + place], 'inbox', sequence, 1, '0') end
+    result = 1
+  end
+  results[#results + 1] = result
+end
+redis.call('EXPIRE', inbox, 120)
+redis.call(ARGV[2], ARGV[1], ARGV[3])
+return {redis.call('EXISTS', owner), unpack(results)}
+""",
+)
+
+#: A process lives, for so many seconds more. KEYS: alive. ARGV: process, seconds (0: it ends).
+#: Returns the processes whose time is over.
+ALIVE = script(
+    "alive",
+    """
+if ARGV[2] == '0' then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+else
+  redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+end
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+""",
+)
+
+#: Keep a dead letter. KEYS: order, letters, meta, known.
+#: ARGV: most, most bytes, where it came from (once only), description.
+#: Returns its number.
+BURY = script(
+    "bury",
+    """
+local order, letters, meta, known = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local number = redis.call('HGET', known, ARGV[3])
+if number then return tonumber(number) end
+number = redis.call('HINCRBY', meta, 'count', 1)
+redis.call('HSET', known, ARGV[3], number)
+redis.call('EXPIRE', known, 600)
+redis.call('ZADD', order, number, number)
+redis.call('HSET', letters, number, ARGV[4])
+local bytes = redis.call('HINCRBY', meta, 'bytes', #ARGV[4])
+local count = redis.call('ZCARD', order)
+while count > tonumber(ARGV[1]) or (bytes > tonumber(ARGV[2]) and count > 1) do
+  local oldest = redis.call('ZRANGE', order, 0, 0)[1]
+  local size = redis.call('HSTRLEN', letters, oldest)
+  redis.call('ZREM', order, oldest)
+  redis.call('HDEL', letters, oldest)
+  bytes = redis.call('HINCRBY', meta, 'bytes', -size)
+  redis.call('HINCRBY', meta, 'forgotten', 1)
+  count = count - 1
+end
+return number
+""",
+)
+
+#: Take a dead letter out; or put it back where it stood.
+#: KEYS: order, letters, meta. ARGV: number, description to put back (empty: take it out).
+#: Returns what was taken out, or nothing.
+EXHUME = script(
+    "exhume",
+    """
+local order, letters, meta = KEYS[1], KEYS[2], KEYS[3]
+if ARGV[2] ~= '' then
+  redis.call('ZADD', order, ARGV[1], ARGV[1])
+  redis.call('HSET', letters, ARGV[1], ARGV[2])
+  redis.call('HINCRBY', meta, 'bytes', #ARGV[2])
+  return ''
+end
+local found = redis.call('HGET', letters, ARGV[1])
+if not found then return false end
+redis.call('ZREM', order, ARGV[1])
+redis.call('HDEL', letters, ARGV[1])
+redis.call('HINCRBY', meta, 'bytes', -#found)
+return found
+""",
+)
+
+#: Names are in use; others have not been for so many seconds.
+#: KEYS: index. ARGV: seconds, names.
+INDEX = script(
+    "index",
+    """
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[1]))
+return 1
+""",
+)
