@@ -1,5 +1,6 @@
 """What a Redis server is told, command by command, those inside scripts too."""
 
+import contextlib
 import re
 import secrets
 import socket
@@ -93,8 +94,11 @@ class Monitor:
             if error is None:  # who watched a server die knows that already
                 raise
         finally:
-            self._socket.close()
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            self._thread.join(PATIENCE)
             self._lines.close()
+            self._socket.close()
 
     def _read(self) -> None:
         last = self._last.encode()
@@ -106,8 +110,8 @@ class Monitor:
                 if command.arguments == (b"ECHO", last):
                     break
                 self.commands.append(command)
-        except (OSError, ValueError):
-            pass  # closed
+        except OSError:
+            pass  # the server is gone
         self._ended.set()
 
     def keys(self) -> set[str]:
@@ -115,17 +119,21 @@ class Monitor:
 
         Redis itself says which arguments are keys (COMMAND GETKEYS).
         """
-        found: set[bytes] = set()
+        found: set[str] = set()
         with redis.Redis(LOOPBACK, self._port, retry=None, socket_timeout=PATIENCE) as own:
             for command in {command.arguments for command in self.commands}:
                 name = command[0].upper()
                 if name in {b"PUBLISH", b"SPUBLISH"}:
-                    found.add(command[1])
+                    found.add(_text(command[1]))
                 elif name.endswith(b"SUBSCRIBE"):
-                    found.update(command[1:])
+                    found.update(map(_text, command[1:]))
                 else:
                     try:
-                        found.update(own.execute_command("COMMAND", "GETKEYS", *command))
+                        found.update(own.command_getkeys(*command))
                     except redis.ResponseError:
                         continue  # a command without keys
-        return {key.decode("utf-8", "backslashreplace") for key in found}
+        return found
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")

@@ -4,11 +4,11 @@ Each listens on 127.0.0.1 only, on a port that stays its own, and lives in a tem
 """
 
 import contextlib
-import os
 import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +23,8 @@ __all__ = ["PATIENCE", "Certificate", "RedisServer", "until", "why_no_redis"]
 
 #: Seconds that anything may take.
 PATIENCE = 30.0
+#: The value of an option: a word, or several.
+Option = str | int | tuple[str | int, ...]
 HOW_TO_INSTALL = (
     "redis-server is not on the PATH; `make test` installs it where it may, else: Debian, Ubuntu:"
     " apt install redis-server; macOS: brew install redis; to go without: NBCHANNELS_WITHOUT_REDIS=1"
@@ -101,7 +103,7 @@ class RedisServer:
         unix_socket: bool = False,
         certificate: Certificate | None = None,
         bus: bool = False,
-        options: Mapping[str, str | int] | None = None,
+        options: Mapping[str, Option] | None = None,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +113,8 @@ class RedisServer:
         self.tls_url: str | None = None
         self.unix_url: str | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        self.options: dict[str, str | int] = {
+        self._sockets: Path | None = None
+        self.options: dict[str, Option] = {
             "port": self.port,
             "bind": LOOPBACK,
             "dir": str(folder),
@@ -120,11 +123,10 @@ class RedisServer:
             "appendfsync": "always",
         }
         if unix_socket:
-            # Relative to `dir`: the path of a socket has 107 bytes at most, temporary folders more.
-            path = Path(os.path.relpath(folder)) / "redis.sock"
-            self.options["unixsocket"] = str(folder / "redis.sock")
-            self.unix_url = f"unix://{folder / 'redis.sock'}?db=0"
-            assert len(str(path)) < 1000
+            # In a folder of its own: the path of a socket has 107 bytes at most.
+            self._sockets = Path(tempfile.mkdtemp(prefix="redis-"))
+            self.options["unixsocket"] = str(self._sockets / "socket")
+            self.unix_url = f"unix://{self._sockets / 'socket'}?db=0"
         if certificate:
             self._ports.append(Port())
             self.options |= {
@@ -159,7 +161,7 @@ class RedisServer:
         """Its process lives, frozen or not."""
         return self.process is not None and self.process.poll() is None
 
-    def start(self, *, wait: bool = True, **more: str | int) -> None:
+    def start(self, *, wait: bool = True, **more: Option) -> None:
         """Start it.
 
         Args:
@@ -168,8 +170,10 @@ class RedisServer:
         """
         assert not self.is_running, f"{self.url} runs already"
         arguments: list[str] = []
-        for name, value in (self.options | {k.replace("_", "-"): v for k, v in more.items()}).items():
-            arguments += [f"--{name}", *(str(value).split(" ") if value else [""])]
+        options = self.options | {name.replace("_", "-"): value for name, value in more.items()}
+        for name, value in options.items():
+            words = value if isinstance(value, tuple) else (value,)
+            arguments += [f"--{name}", *(str(word) for word in words)]
         self._spawn(["redis-server", *arguments])
         if wait:
             self.wait()
@@ -222,6 +226,8 @@ class RedisServer:
         self.kill()
         for port in self._ports:
             port.close()
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     # What one says to it.
 
