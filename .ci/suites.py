@@ -180,7 +180,9 @@ SUITES = {
     ),
     "python": Suite(
         "Python",
-        pytest("tests", *(f"--ignore=tests/{room}" for room in ("browser", "integration", "redis"))),
+        pytest(
+            "tests", *(f"--ignore=tests/{room}" for room in ("browser", "integration", "redis"))
+        ),
     ),
     "typescript": Suite("TypeScript", vitest),
     "integration": Suite("Integration", pytest("tests/integration")),

@@ -63,9 +63,7 @@ class Migration:
         """Move keys of the slot, at most that many; return how many."""
         moved = 0
         while moved < most:
-            keys = self.source.run(
-                "CLUSTER", "GETKEYSINSLOT", self.slot, min(100, most - moved)
-            )
+            keys = self.source.run("CLUSTER", "GETKEYSINSLOT", self.slot, min(100, most - moved))
             if not keys:
                 break
             self.source.run(
@@ -148,7 +146,9 @@ class Cluster:
     def _is_whole(self) -> bool:
         for node in self.nodes:
             state = node.run("CLUSTER INFO")
-            if state["cluster_state"] != "ok" or state["cluster_known_nodes"] != str(len(self.nodes)):
+            if state["cluster_state"] != "ok" or state["cluster_known_nodes"] != str(
+                len(self.nodes)
+            ):
                 return False
             if any("fail" in found["flags"] for found in node.run("CLUSTER NODES").values()):
                 return False
@@ -162,8 +162,7 @@ class Cluster:
     def describe(self) -> str:
         """How it stands, for an error message."""
         lines = [f"{len(self.nodes)} nodes are one cluster"]
-        for node in self.nodes:
-            lines.append(f"-- {node.url}, {'running' if node.is_running else 'ended'}:\n{node.log}")
+        lines += [node.describe() for node in self.nodes]
         return "\n".join(lines)
 
     def slot(self, key: str) -> int:

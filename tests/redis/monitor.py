@@ -14,7 +14,7 @@ from tests.redis.ports import LOOPBACK
 __all__ = ["Command", "Monitor"]
 
 PATIENCE = 30.0
-_LINE = re.compile(rb'\+(\d+\.\d+) \[(\d+) ([^\]]*)\] ?(.*)')
+_LINE = re.compile(rb"\+(\d+\.\d+) \[(\d+) ([^\]]*)\] ?(.*)")
 _ARGUMENT = re.compile(rb'"((?:\\.|[^"\\])*)"')
 _ESCAPE = re.compile(rb"\\(x[0-9a-f]{2}|.)")
 _MEANING = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}

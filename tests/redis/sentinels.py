@@ -1,4 +1,4 @@
-"""A Redis primary with two replicas, watched by three Sentinels; and how one loses what it promised.
+"""A Redis primary with two replicas and three Sentinels; and how one loses what it promised.
 
 Replication is held back by giving the replicas a login that the primary refuses, and by cutting
 their links: that loses exactly what is written afterwards. A frozen replica would still find in its
@@ -153,8 +153,7 @@ class Sentinels:
     def describe(self) -> str:
         """How it stands, for an error message."""
         lines = [f"{len(self.servers)} servers and {WATCHERS} Sentinels agree"]
-        for one in (*self.servers, *self.watchers):
-            lines.append(f"-- {one.url}, {'running' if one.is_running else 'ended'}:\n{one.log}")
+        lines += [one.describe() for one in (*self.servers, *self.watchers)]
         return "\n".join(lines)
 
     def wait_for_replicas(self) -> None:

@@ -27,7 +27,8 @@ PATIENCE = 30.0
 Option = str | int | tuple[str | int, ...]
 HOW_TO_INSTALL = (
     "redis-server is not on the PATH; `make test` installs it where it may, else: Debian, Ubuntu:"
-    " apt install redis-server; macOS: brew install redis; to go without: NBCHANNELS_WITHOUT_REDIS=1"
+    " apt install redis-server; macOS: brew install redis; to go without:"
+    " NBCHANNELS_WITHOUT_REDIS=1"
 )
 
 
@@ -37,7 +38,9 @@ def why_no_redis(environment: Mapping[str, str]) -> str | None:
     Raises:
         AssertionError: there is no Redis, and nobody has said that this is as it should be.
     """
-    if all(shutil.which(name, path=environment.get("PATH")) for name in ("redis-server", "redis-cli")):
+    if all(
+        shutil.which(name, path=environment.get("PATH")) for name in ("redis-server", "redis-cli")
+    ):
         return None
     if environment.get("NBCHANNELS_WITHOUT_REDIS"):
         return "NBCHANNELS_WITHOUT_REDIS is set"
@@ -161,6 +164,10 @@ class RedisServer:
         """Its process lives, frozen or not."""
         return self.process is not None and self.process.poll() is None
 
+    def describe(self) -> str:
+        """How it stands, for an error message."""
+        return f"-- {self.url}, {'running' if self.is_running else 'ended'}:\n{self.log}"
+
     def start(self, *, wait: bool = True, **more: Option) -> None:
         """Start it.
 
@@ -280,7 +287,8 @@ class RedisServer:
         """Make a user who may do just what the rules say; return the URL with the password.
 
         Args:
-            rules: of ACL SETUSER, as in ``"~nbc:*", "&nbc:*", "+evalsha"``; nothing else is allowed.
+            rules: of ACL SETUSER, as in ``"~nbc:*", "&nbc:*", "+evalsha"``; nothing else is
+                allowed.
             name: of the user; one that exists is made anew.
         """
         password = secrets.token_hex(8)
