@@ -64,6 +64,8 @@ def parsed(line: bytes) -> Command | None:
 class Monitor:
     """All commands that a server gets while the ``with`` lasts; leaving waits for the last one.
 
+    If the server dies meanwhile, they are those up to its death.
+
     Attributes:
         commands: as they were executed. Redis itself leaves out AUTH, HELLO and the like.
     """
@@ -84,15 +86,14 @@ class Monitor:
         self._thread.start()
         return self
 
-    def __exit__(self, error: object, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         try:
-            if not self._ended.is_set():
-                with redis.Redis(LOOPBACK, self._port, retry=None, socket_timeout=PATIENCE) as own:
-                    own.echo(self._last)
-                assert self._ended.wait(PATIENCE), "MONITOR did not show our own command"
-        except (redis.RedisError, OSError):
-            if error is None:  # who watched a server die knows that already
-                raise
+            with (
+                contextlib.suppress(redis.ConnectionError),
+                redis.Redis(LOOPBACK, self._port, retry=None, socket_timeout=PATIENCE) as own,
+            ):
+                own.echo(self._last)
+            assert self._ended.wait(PATIENCE), "MONITOR did not show our own command"
         finally:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)

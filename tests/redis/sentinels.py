@@ -43,8 +43,12 @@ class Sentinel(RedisServer):
             self.wait()
 
     def primary(self, name: str) -> int:
-        """The port of the primary, as this one sees it."""
-        return int(self.run("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)[1])
+        """The port of the primary, as this one tells redis-py.
+
+        GET-MASTER-ADDR-BY-NAME names the new one earlier, when the failover is not over yet.
+        """
+        with self.client() as client:
+            return int(client.sentinel_master(name)["port"])
 
 
 class Sentinels:
@@ -182,7 +186,11 @@ class Sentinels:
                 server.run("CONFIG", "SET", "masteruser", "", "masterauth", "")
 
     def failover(self) -> RedisServer:
-        """An orderly failover, asked for; return the new primary. Nothing is lost by itself."""
+        """A failover that is asked for, while all live; return the new primary.
+
+        As with every Sentinel, the old one goes on taking writes until they look at it again, which
+        takes up to 10 s: what it acknowledges meanwhile is lost.
+        """
         old = self.primary
         self.watchers[0].run("SENTINEL", "FAILOVER", self.name)
         return self.wait_for_another(old)
@@ -234,6 +242,8 @@ class Sentinels:
         for server in self.servers:
             if not server.is_running:
                 server.start(replicaof=(LOOPBACK, primary.port))
+            elif server is not primary and server.run("ROLE")[0] == "master":
+                server.run("REPLICAOF", LOOPBACK, primary.port)
         self.wait()
         self.primary.run("FLUSHALL")
         self.wait_for_replicas()
