@@ -12,18 +12,15 @@ import asyncio
 import contextlib
 import random
 import socket
-import struct
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from tests.redis.links import WAYS, Line, Link, Way
 from tests.redis.ports import LOOPBACK, Port
 
 __all__ = ["FaultProxy", "Way"]
 
-Way = Literal["up", "down"]
-WAYS: tuple[Way, Way] = ("up", "down")
 PATIENCE = 30.0
 CHUNK = 16_384
 #: Bytes of a connection that wait here, each way, before the proxy stops reading.
@@ -31,59 +28,6 @@ MOST_IN_FLIGHT = 8 << 20
 T = TypeVar("T")
 #: When it is due, and what; empty at the end.
 Queue: TypeAlias = "asyncio.Queue[tuple[float, bytes]]"
-
-
-@dataclass
-class Line:
-    """What one way is like, and what has gone through it.
-
-    Attributes:
-        latency, jitter: seconds; each piece waits ``latency`` and up to ``jitter`` more, in order.
-        bandwidth: bytes a second, None for no limit.
-        slices: the largest piece that is written at once; ``random_slices``: 1 to that many.
-        stalled: nothing is handed on, and what waits here is soon full; nothing is lost.
-        reset_after: so many bytes more, then the connection they went through is reset.
-        read, passed, pieces: bytes taken, bytes handed on, and in how many writes.
-    """
-
-    latency: float = 0.0
-    jitter: float = 0.0
-    bandwidth: float | None = None
-    slices: int | None = None
-    random_slices: bool = False
-    stalled: bool = False
-    reset_after: int | None = None
-    read: int = 0
-    passed: int = 0
-    pieces: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Link:
-    """One connection through the proxy: a socket to each side."""
-
-    def __init__(self, client: socket.socket, server: socket.socket) -> None:
-        self.ends: dict[Way, tuple[socket.socket, socket.socket]] = {
-            "up": (client, server),
-            "down": (server, client),
-        }
-        #: Ways that carry nothing on any more: what comes is thrown away.
-        self.void: set[Way] = set()
-
-    def half_close(self, way: Way) -> None:
-        """The receiving end of this way sees the end of the stream."""
-        if way not in self.void:
-            self.void.add(way)
-            with contextlib.suppress(OSError):
-                self.ends[way][1].shutdown(socket.SHUT_WR)
-
-    def close(self, *, reset: bool) -> None:
-        """Both ends: with a reset, or in order."""
-        for end in self.ends["up"]:
-            if reset:
-                with contextlib.suppress(OSError):
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            end.close()
 
 
 class FaultProxy:
@@ -304,7 +248,7 @@ class FaultProxy:
     async def _read(self, link: Link, way: Way, queue: Queue, chance: random.Random) -> None:
         line, source, due = self._line(way), link.ends[way][0], 0.0
         while True:
-            await self._moving(line)
+            await line.moves()
             try:
                 data = await self._loop.sock_recv(source, CHUNK)
             except OSError:
@@ -322,20 +266,21 @@ class FaultProxy:
         while True:
             due, data = await queue.get()
             await asyncio.sleep(max(0.0, due - self._loop.time()))
-            await self._moving(line)
+            await line.moves()
             if not data:
                 link.half_close(way)
                 return
             while data:
-                await self._moving(line)
+                await line.moves()
                 if way in link.void:
                     break
-                piece = data[: self._size(line, len(data), chance)]
+                piece = data[: line.size(len(data), chance)]
                 data = data[len(piece) :]
+                # Counted first: who has got it sees it counted.
+                line.passed += len(piece)
+                line.pieces += bool(piece)
                 if piece:
                     await self._loop.sock_sendall(sink, piece)
-                line.passed += len(piece)
-                line.pieces += 1
                 if line.reset_after is not None:
                     line.reset_after -= len(piece)
                     if line.reset_after == 0:
@@ -343,17 +288,3 @@ class FaultProxy:
                         raise ConnectionResetError("as it was told to")
                 if line.bandwidth is not None:
                     await asyncio.sleep(len(piece) / line.bandwidth)
-
-    @staticmethod
-    def _size(line: Line, most: int, chance: random.Random) -> int:
-        if line.slices is not None:
-            most = chance.randint(1, line.slices) if line.random_slices else line.slices
-        if line.bandwidth is not None:
-            most = min(most, max(1, round(line.bandwidth / 50)))
-        return most if line.reset_after is None else min(most, line.reset_after)
-
-    @staticmethod
-    async def _moving(line: Line) -> None:
-        while line.stalled:
-            line.changed.clear()
-            await line.changed.wait()

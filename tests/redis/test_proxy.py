@@ -25,8 +25,10 @@ class Echo:
         self.got = b""
         self.ends = []
         self.news = asyncio.Condition()
+        self.tasks = []
 
     async def serve(self, reader, writer):
+        self.tasks.append(asyncio.current_task())
         try:
             while data := await reader.read(65536):
                 self.got += data
@@ -58,6 +60,8 @@ async def echo():
     yield server
     listening.close()
     await listening.wait_closed()
+    if server.tasks:
+        await asyncio.wait(server.tasks, timeout=PATIENCE)
 
 
 @pytest.fixture
