@@ -11,7 +11,7 @@ __all__ = ["Cluster", "Migration", "Node"]
 
 PRIMARIES = 3
 #: Seconds without an answer after which the others hold a node for failed.
-DETECTION = 2.0
+DETECTION = 3.0
 
 
 class Node(RedisServer):

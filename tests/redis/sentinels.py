@@ -42,6 +42,12 @@ class Sentinel(RedisServer):
         if wait:
             self.wait()
 
+    def wait(self) -> None:
+        """Until it answers."""
+        super().wait()
+        # A computer that stood still for 2 s makes a Sentinel idle for 30 s: shorten that.
+        self.run("SENTINEL", "DEBUG", "TILT-PERIOD", round(PAUSE * 1000))
+
     def primary(self, name: str) -> int:
         """The port of the primary, as this one tells redis-py.
 
@@ -192,7 +198,10 @@ class Sentinels:
         takes up to 10 s: what it acknowledges meanwhile is lost.
         """
         old = self.primary
-        self.watchers[0].run("SENTINEL", "FAILOVER", self.name)
+        until(
+            lambda: bool(self.watchers[0].run("SENTINEL", "FAILOVER", self.name)),
+            lambda: f"a replica can be promoted:\n{self.describe()}",
+        )
         return self.wait_for_another(old)
 
     def fail(self) -> RedisServer:
