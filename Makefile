@@ -13,7 +13,7 @@ HOUSE  := pyproject.toml .ci/constraints.txt labextension/install.json nbchannel
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types test-python test-ts test-integration test-browser bench soak fuzz clean
+.PHONY: help setup demo test lint types test-python test-ts test-integration test-redis test-browser bench soak fuzz clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -25,7 +25,7 @@ demo:  ## JupyterLab with the quickstart, nothing else needed
 	@$(MAKE) --no-print-directory -j2 $(VENV)/.lab $(VENV)/.built
 	@exec $(BIN)/python .ci/demo.py
 
-test: setup  ## everything: lint, types, Python, TypeScript, integration, browser
+test: setup  ## everything: lint, types, Python, TypeScript, integration, Redis, browser
 	@$(SUITES)
 
 lint: setup  ## ruff and eslint
@@ -40,8 +40,11 @@ test-python: setup  ## the Python tests
 test-ts: setup  ## the TypeScript tests
 	@$(SUITES) typescript
 
-test-integration: setup  ## real servers, real kernels, a real Redis
+test-integration: setup  ## real servers, real kernels
 	@$(SUITES) integration
+
+test-redis: setup  ## Redis itself: one server, Sentinel, Cluster, and what goes wrong between
+	@$(SUITES) redis
 
 test-browser: setup  ## Chromium on JupyterLab and Notebook 7
 	@$(SUITES) browser
@@ -49,8 +52,8 @@ test-browser: setup  ## Chromium on JupyterLab and Notebook 7
 bench: $(VENV)/.bench  ## every benchmarks/bench_*.py
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
-soak: setup  ## the Python and integration tests over and over, MINUTES=30 long, to find what fails rarely
-	@$(SUITES) --minutes $(or $(MINUTES),30) python integration
+soak: setup  ## the Python, integration and Redis tests over and over, MINUTES=30 long, to find what fails rarely
+	@$(SUITES) --minutes $(or $(MINUTES),30) python integration redis
 
 fuzz: setup  ## the property tests with EXAMPLES=5000 examples each
 	@$(BIN)/python .ci/fuzz.py $(or $(EXAMPLES),5000)

@@ -179,10 +179,14 @@ SUITES = {
         ),
     ),
     "python": Suite(
-        "Python", pytest("tests", "--ignore=tests/browser", "--ignore=tests/integration")
+        "Python",
+        pytest(
+            "tests", *(f"--ignore=tests/{room}" for room in ("browser", "integration", "redis"))
+        ),
     ),
     "typescript": Suite("TypeScript", vitest),
-    "integration": Suite("Integration", pytest("tests/integration"), ("redis-server",)),
+    "integration": Suite("Integration", pytest("tests/integration")),
+    "redis": Suite("Redis", pytest("tests/redis"), ("redis-server",)),
     "browser": Suite("Browser", pytest("tests/browser"), ("chromium",)),
 }
 
