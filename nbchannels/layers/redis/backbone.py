@@ -25,12 +25,13 @@ class Backbone:
         connect: makes an unconnected connection of redis-py.
         where: for people: the address, without a password.
         keys: the names of the keys.
-        token: of this process: the word before the ``!`` of its channels.
         on_connect: called after each connect, before anything is sent.
         patience: seconds that a call waits.
 
     Attributes:
         process: 8 bytes, random: who sent an entry.
+        token: the word before the ``!`` of the channels that this layer makes. Two layers of one
+            process have two, and two inboxes: each reads its own.
         publish: the command that tells others.
     """
 
@@ -41,12 +42,11 @@ class Backbone:
         connect: Callable[[], Any],
         where: str,
         keys: Keys,
-        token: str,
         on_connect: Callable[[], None],
         patience: float,
     ) -> None:
         self.keys = keys
-        self.token = token
+        self.token = secrets.token_hex(8)
         self.where = where
         self.patience = patience
         self.process = secrets.token_bytes(8)
