@@ -90,6 +90,11 @@ class Courier:
         # Redis said that it cannot now: it answers well again when it has done something.
         self._is_refused = False
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._task is not None
+
     # Calls.
 
     def run(
