@@ -98,15 +98,10 @@ async def test_redis_stands_still(redis_server, prefix):
 async def traffic_fails(traffic, sender):
     """Until a send has failed, with an error that says what it means for the message."""
     before = len(sender.errors)
-    await asyncio.wait_for(_fails(sender, before), 30)
+    await traffic.until(lambda: len(sender.errors) > before, "a send fails")
     error = sender.errors[before]
     assert isinstance(error, ChannelsError)
     assert any(word in str(error) for word in ("may have been done", "nothing was sent"))
-
-
-async def _fails(sender, before):
-    while len(sender.errors) == before:
-        await asyncio.sleep(0.02)
 
 
 async def test_scripts_are_forgotten(redis_server, prefix):
@@ -226,7 +221,7 @@ async def test_memory_is_full(redis_server, prefix):
             await layer.send("work", {"n": n})
         await sender.more()
         redis_server.run("CONFIG", "SET", "maxmemory", 1)
-        await asyncio.wait_for(_fails(sender, 0), 30)
+        await traffic.until(lambda: bool(sender.errors), "a send fails")
         assert "out of memory (maxmemory) and stored nothing" in str(sender.errors[0])
         with pytest.raises(LayerUnavailable, match="raise maxmemory"):
             await layer.send("work", {"n": 5})
@@ -246,10 +241,10 @@ async def test_one_keeps_its_place_through_all_of_it(redis_server, redis_proxy, 
     """A reader that comes back with its position gets all it missed, or is told."""
     url = f"redis://127.0.0.1:{redis_proxy.port}/0"
     async with traffic_at(prefix, redis_server.url) as (traffic, _):
-        for _ in range(3):
+        for number in range(3):
             layer = layer_at(url, prefix)
             async with closing(layer):
-                reader = await traffic.reader(layer, "visitor", "now")
+                reader = await traffic.reader(layer, f"visitor-{number}", "now")
                 await traffic.all_go_on(5)
                 position = reader.cursor.position
                 redis_proxy.drop()

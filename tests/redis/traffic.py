@@ -43,6 +43,7 @@ class Sender:
         except ChannelsError as error:
             sent.raised(error)
             self.errors.append(error)
+            self._traffic.changed()
             return None
         sent.acknowledged(receipt)
         self.acknowledged += 1
@@ -155,7 +156,7 @@ class Traffic:
         for sender in self.senders:
             async with asyncio.timeout(PATIENCE):
                 while (last := await sender.send()) is None:
-                    await asyncio.sleep(0.05)
+                    pass  # it waits itself until Redis answers
             for reader in self.readers:
                 await self.until(
                     lambda reader=reader, last=last: last in reader.got,  # type: ignore[misc]
