@@ -28,7 +28,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
@@ -41,7 +41,7 @@ GROUPS, CLIENTS, EACH, RATE = 500, 200, 5, 5000
 SECTIONS = ("groups", "messages", "clients")
 #: Seconds: the server records messages for ten more when nobody looks; an opened section settles.
 FORGOTTEN, SETTLED = 11.0, 3.0
-SCROLLED = 5.0
+SCROLLED, WITH_VIEW = 5.0, 25.0
 GOALS = {"fps": 50, "messages": 20, "bytes": 100_000, "cpu": 3.0}
 
 FRAMES = """() => {
@@ -54,13 +54,52 @@ FRAMES = """() => {
   };
   requestAnimationFrame(step);
 }"""
-TAKE_FRAMES = "() => { const times = globalThis.frameTimes; globalThis.frameTimes = null; return times; }"
-EXPANDED = """names => [...document.querySelectorAll('#nbchannels-inspector .jp-AccordionPanel-title')].forEach(
-  title => {
+#: What is sent and received on the WebSockets of a page, by kind.
+COUNT_FRAMES = """(() => {
+  const counts = globalThis.socketCounts = {};
+  const encoder = new TextEncoder();
+  const count = (arrow, data) => {
+    let kind = `${arrow} records`;
+    if (typeof data === 'string') {
+      const { op, method = '', arguments: { panel = '' } = {} } = JSON.parse(data);
+      kind = `${arrow} ${op} ${method} ${panel}`.trim();
+    }
+    const known = counts[kind] ??= [0, 0];
+    known[0] += 1;
+    const bytes = typeof data === 'string' ? encoder.encode(data) : data;
+    known[1] += bytes.byteLength ?? bytes.size;
+  };
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url, protocols) {
+      super(url, protocols);
+      this.isCounted = String(url).includes('/nbchannels/');
+      if (this.isCounted) {
+        this.addEventListener('message', ({ data }) => count('←', data));
+      }
+    }
+    send(data) {
+      if (this.isCounted) { count('→', data); }
+      super.send(data);
+    }
+  };
+})()"""
+TAKE_COUNTS = """() => {
+  const counts = globalThis.socketCounts;
+  const taken = { ...counts };
+  for (const kind of Object.keys(counts)) { delete counts[kind]; }
+  return taken;
+}"""
+TAKE_FRAMES = (
+    "() => { const times = globalThis.frameTimes; globalThis.frameTimes = null; return times; }"
+)
+EXPANDED = """names => {
+  const titles = document.querySelectorAll('#nbchannels-inspector .jp-AccordionPanel-title');
+  for (const title of titles) {
     const label = title.querySelector('.lm-AccordionPanel-titleLabel');
     const isOpen = title.getAttribute('aria-expanded') === 'true';
     if (isOpen !== names.includes(label.textContent.toLowerCase())) { label.click(); }
-  })"""
+  }
+}"""
 OPEN = "async () => { await jupyterapp.commands.execute('nbchannels:open-inspector'); }"
 CLOSE = "() => { jupyterapp.shell.collapseRight(); }"
 
@@ -69,46 +108,23 @@ class Traffic:
     """What goes between a page and nbchannels on the server."""
 
     def __init__(self, page: Page) -> None:
-        self.frames = self.requests = self.bytes = 0
-        self.kinds: dict[str, list[int]] = {}
-        page.on("websocket", self._opened)
+        self._page = page
+        self._requests: dict[str, list[int]] = {}
+        page.add_init_script(COUNT_FRAMES)
         page.on("requestfinished", self._requested)
-
-    def _opened(self, socket) -> None:
-        if "/nbchannels/" in socket.url:
-            socket.on("framesent", lambda data: self._frame("→", data))
-            socket.on("framereceived", lambda data: self._frame("←", data))
-
-    def _frame(self, arrow: str, data) -> None:
-        kind, size = "records", len(data)
-        if isinstance(data, str):
-            size = len(data.encode())
-            record = json.loads(data)
-            kind = " ".join(filter(None, (record["op"], record.get("method"))))
-            kind += f" {record.get('arguments', {}).get('panel', '')}".rstrip()
-        self._count(f"{arrow} {kind}", size)
-        self.frames += 1
 
     def _requested(self, request) -> None:
         path = request.url.partition("?")[0].partition("/nbchannels/")[2]
         if path and "/lab/extensions/" not in request.url:
-            sizes = request.sizes()
-            self._count(f"{request.method} {path}", sum(sizes.values()))
-            self.requests += 1
+            known = self._requests.setdefault(f"{request.method} {path}", [0, 0])
+            known[0] += 1
+            known[1] += sum(request.sizes().values())
 
-    def _count(self, kind: str, size: int) -> None:
-        known = self.kinds.setdefault(kind, [0, 0])
-        known[0] += 1
-        known[1] += size
-        self.bytes += size
-
-    def inspecting(self) -> int:
-        """Calls and answers: what a page with a view alone has none of."""
-        return sum(n for kind, (n, _) in self.kinds.items() if kind.startswith(("→ call", "← result", "← error")))
-
-    def reset(self) -> None:
-        self.frames = self.requests = self.bytes = 0
-        self.kinds.clear()
+    def take(self) -> dict[str, list[int]]:
+        """Since the last call: how many of each kind, and their bytes."""
+        found = self._page.evaluate(TAKE_COUNTS) | self._requests
+        self._requests = {}
+        return found
 
 
 class Meter:
@@ -192,10 +208,15 @@ def hidden_with_view(browser, server: Jupyter, seconds: float) -> dict[str, int]
     page.locator(".nbc-chip", has_text="live").first.wait_for(timeout=40_000)
     page.evaluate(CLOSE)
     page.wait_for_timeout(2000)
-    traffic.reset()
+    traffic.take()
     page.wait_for_timeout(seconds * 1000)
+    kinds = traffic.take()
     page.context.close()
-    return {"frames": traffic.inspecting(), "kinds": dict(traffic.kinds)}
+    # A page with a view alone makes no calls then.
+    asked = ("→ call", "← result", "← error")
+    return {"frames": sum(n for kind, (n, _) in kinds.items() if kind.startswith(asked))} | {
+        "kinds": kinds
+    }
 
 
 def measure(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
@@ -206,9 +227,7 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
             path = next(filter(None, map(shutil.which, CHROMIUM)), None)
             browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
             try:
-                return look(browser, server, crowd, rounds, seconds) | {
-                    "chromium": browser.version
-                }
+                return look(browser, server, crowd, rounds, seconds) | {"chromium": browser.version}
             finally:
                 browser.close()
     finally:
@@ -236,26 +255,17 @@ def look(browser, server: Jupyter, crowd: Crowd, rounds: int, seconds: float) ->
     page.evaluate(CLOSE)
     meter = Meter(server, crowd, chromium_process())
     spans: list[dict[str, float]] = []
-    hidden = {"frames": 0, "requests": 0, "seconds": 0.0}
     for number in range(2 * rounds + 1):
         is_open = number % 2 == 1
         page.evaluate(OPEN if is_open else CLOSE)
         if is_open:
             page.locator("#nbchannels-section-groups .nbc-row:visible").first.wait_for()
         page.wait_for_timeout((SETTLED if is_open else FORGOTTEN) * 1000)
-        traffic.reset()
+        traffic.take()
         meter.restart()
         page.wait_for_timeout(seconds * 1000)
-        found = meter.read()
-        found |= {
-            "open": is_open, "frames": traffic.frames, "requests": traffic.requests,
-            "bytes": traffic.bytes, "kinds": dict(traffic.kinds),
-        }  # fmt: skip
+        found = meter.read() | {"open": is_open, "kinds": traffic.take()}
         spans.append(found)
-        if not is_open:
-            hidden["frames"] += traffic.frames
-            hidden["requests"] += traffic.requests
-            hidden["seconds"] += found["seconds"]
         print(
             f"  {'open     ' if is_open else 'collapsed'} server {found['server']:5.1f} %  "
             f"crowd {found['crowd']:5.1f} %  chromium {found['chromium']:5.1f} %  "
@@ -269,11 +279,21 @@ def look(browser, server: Jupyter, crowd: Crowd, rounds: int, seconds: float) ->
     page.evaluate(CLOSE)
     page.wait_for_timeout(500)
     page.close()
-    with_view = hidden_with_view(browser, server, 25)
+    with_view = hidden_with_view(browser, server, WITH_VIEW)
     return {
-        "spans": spans, "idle": idle, "scrolled": scrolled, "hidden": hidden,
+        "spans": spans, "idle": idle, "scrolled": scrolled,
         "hidden_with_view": with_view,
     }  # fmt: skip
+
+
+def added(spans) -> dict[str, list[int]]:
+    total: dict[str, list[int]] = {}
+    for span in spans:
+        for kind, (number, size) in span["kinds"].items():
+            known = total.setdefault(kind, [0, 0])
+            known[0] += number
+            known[1] += size
+    return total
 
 
 def summary(found) -> dict[str, object]:
@@ -282,14 +302,19 @@ def summary(found) -> dict[str, object]:
         spans[i]["server"] - (spans[i - 1]["server"] + spans[i + 1]["server"]) / 2
         for i in range(1, len(spans), 2)
     ]
-    seen = [span for span in spans if span["open"]]
-    seconds = sum(span["seconds"] for span in seen)
+    opened = [span for span in spans if span["open"]]
+    seconds = sum(span["seconds"] for span in opened)
+    kinds = added(opened)
+    hidden = [span for span in spans if not span["open"]]
     return {
         "cpu": statistics.mean(costs),
         "error": statistics.stdev(costs) / math.sqrt(len(costs)) if len(costs) > 1 else math.nan,
         "costs": costs,
-        "messages": sum(span["frames"] + span["requests"] for span in seen) / seconds,
-        "bytes": sum(span["bytes"] for span in seen) / seconds,
+        "messages": sum(number for number, _ in kinds.values()) / seconds,
+        "bytes": sum(size for _, size in kinds.values()) / seconds,
+        "kinds": {kind: [n / seconds, size / seconds] for kind, (n, size) in kinds.items()},
+        "hidden": sum(number for number, _ in added(hidden).values()),
+        "hidden_seconds": sum(span["seconds"] for span in hidden),
         "server": statistics.mean(span["server"] for span in spans if not span["open"]),
         "crowd": statistics.mean(span["crowd"] for span in spans),
         "chromium": [
@@ -300,6 +325,10 @@ def summary(found) -> dict[str, object]:
         "delivered": statistics.mean(span["delivered"] for span in spans),
         "skipped": sum(span["skipped"] for span in spans),
     }
+
+
+def _fps(figures) -> str:
+    return f"p50 {figures['p50']:.0f}, p5 {figures['p5']:.0f}"
 
 
 def table(found, told) -> None:
@@ -317,35 +346,26 @@ def table(found, told) -> None:
     def row(name, measured, goal, good):
         print(f"{name:28}{measured:>22}   {goal:12} {'ok' if good else 'MISSED'}")
 
+    idle = found["idle"]
+    print(f"{'frames/s, collapsed':28}{_fps(idle):>22}")
     for section, figures in found["scrolled"].items():
         row(
-            f"frames/s, {section}", f"p50 {figures['p50']:.0f}, p5 {figures['p5']:.0f}",
+            f"frames/s, {section}", _fps(figures),
             f">= {GOALS['fps']}", min(figures["p50"], figures["p5"]) >= GOALS["fps"],
         )  # fmt: skip
-    row("frames/s, collapsed, at rest", f"p50 {found['idle']['p50']:.0f}, p5 {found['idle']['p5']:.0f}",
-        "", True)  # fmt: skip
     row("messages/s", f"{told['messages']:.1f}", f"<= {GOALS['messages']}",
         told["messages"] <= GOALS["messages"])  # fmt: skip
     row("kB/s", f"{told['bytes'] / 1000:.1f}", f"<= {GOALS['bytes'] // 1000}",
         told["bytes"] <= GOALS["bytes"])  # fmt: skip
     row("server, % of a core", f"{told['cpu']:.1f} ± {told['error']:.1f}", f"<= {GOALS['cpu']:g}",
         told["cpu"] <= GOALS["cpu"])  # fmt: skip
-    hidden = found["hidden"]
-    row(f"hidden, in {hidden['seconds']:.0f} s", f"{hidden['frames']} frames, {hidden['requests']} req.",
-        "0", not hidden["frames"] + hidden["requests"])  # fmt: skip
-    frames_with = found["hidden_with_view"]["frames"]
-    row("hidden, with a view, in 25 s", f"{frames_with} frames", "0", not frames_with)
+    row(f"hidden, in {told['hidden_seconds']:.0f} s", f"{told['hidden']} messages", "0",
+        not told["hidden"])  # fmt: skip
+    with_view = found["hidden_with_view"]["frames"]
+    row(f"hidden, a view, in {WITH_VIEW:.0f} s", f"{with_view} messages", "0", not with_view)
     print("\nwhat goes over the wire while it is open, a second:")
-    seconds = sum(span["seconds"] for span in found["spans"] if span["open"])
-    kinds: dict[str, list[int]] = {}
-    for span in found["spans"]:
-        if span["open"]:
-            for kind, (number, size) in span["kinds"].items():
-                known = kinds.setdefault(kind, [0, 0])
-                known[0] += number
-                known[1] += size
-    for kind, (number, size) in sorted(kinds.items(), key=lambda item: -item[1][1]):
-        print(f"  {kind:28} {number / seconds:6.2f}   {size / seconds / 1000:8.2f} kB")
+    for kind, (number, size) in sorted(told["kinds"].items(), key=lambda item: -item[1][1]):
+        print(f"  {kind:28} {number:6.2f}   {size / 1000:8.2f} kB")
 
 
 def main():
@@ -363,8 +383,10 @@ def main():
         name: importlib.metadata.version(name)
         for name in ("nbchannels", "jupyter_server", "jupyterlab", "tornado")
     }
-    about = {"python": platform.python_version(), "cores": os.cpu_count(), "load": load} | versions
-    print(f"\n{json.dumps(about | {'chromium': found['chromium']})}")
+    about = {"python": platform.python_version(), "chromium": found.pop("chromium")} | versions
+    about |= {"cores": os.cpu_count(), "load": load}
+    frames_told = {"idle": found["idle"]} | found["scrolled"]
+    print(f"\n{json.dumps(about | told | {'frames': frames_told})}")
     if options.json is not None:
         options.json.write_text(json.dumps(found | {"summary": told, "about": about}, indent=1))
 
