@@ -73,6 +73,7 @@ async def layer_facts(hub: Hub) -> dict[str, Any]:
     return {
         "alias": layer.alias,
         "backend": type(layer).__name__,
+        "version": hub.version,
         "uptime": time.time() - hub.started,
         "statistics": await layer.statistics(),
         "connections": len(hub.connections),

@@ -249,6 +249,7 @@ def schemas(limits: Limits) -> Schema:
         "Layer": _object(
             alias=_TEXT,
             backend=_TEXT,
+            version=_TEXT,
             uptime=_SECONDS,
             statistics=counters,
             connections=COUNT,
