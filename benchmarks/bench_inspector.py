@@ -34,6 +34,7 @@ import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.crowd import Crowd, Plan
+from benchmarks.traffic import Traffic, asked
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.jupyter import Jupyter, shown_view
 
@@ -54,41 +55,6 @@ FRAMES = """() => {
   };
   requestAnimationFrame(step);
 }"""
-#: What is sent and received on the WebSockets of a page, by kind.
-COUNT_FRAMES = """(() => {
-  const counts = globalThis.socketCounts = {};
-  const encoder = new TextEncoder();
-  const count = (arrow, data) => {
-    let kind = `${arrow} records`;
-    if (typeof data === 'string') {
-      const { op, method = '', arguments: { panel = '' } = {} } = JSON.parse(data);
-      kind = `${arrow} ${op} ${method} ${panel}`.trim();
-    }
-    const known = counts[kind] ??= [0, 0];
-    known[0] += 1;
-    const bytes = typeof data === 'string' ? encoder.encode(data) : data;
-    known[1] += bytes.byteLength ?? bytes.size;
-  };
-  globalThis.WebSocket = class extends WebSocket {
-    constructor(url, protocols) {
-      super(url, protocols);
-      this.isCounted = String(url).includes('/nbchannels/');
-      if (this.isCounted) {
-        this.addEventListener('message', ({ data }) => count('←', data));
-      }
-    }
-    send(data) {
-      if (this.isCounted) { count('→', data); }
-      super.send(data);
-    }
-  };
-})()"""
-TAKE_COUNTS = """() => {
-  const counts = globalThis.socketCounts;
-  const taken = { ...counts };
-  for (const kind of Object.keys(counts)) { delete counts[kind]; }
-  return taken;
-}"""
 TAKE_FRAMES = (
     "() => { const times = globalThis.frameTimes; globalThis.frameTimes = null; return times; }"
 )
@@ -102,29 +68,6 @@ EXPANDED = """names => {
 }"""
 OPEN = "async () => { await jupyterapp.commands.execute('nbchannels:open-inspector'); }"
 CLOSE = "() => { jupyterapp.shell.collapseRight(); }"
-
-
-class Traffic:
-    """What goes between a page and nbchannels on the server."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._requests: dict[str, list[int]] = {}
-        page.add_init_script(COUNT_FRAMES)
-        page.on("requestfinished", self._requested)
-
-    def _requested(self, request) -> None:
-        path = request.url.partition("?")[0].partition("/nbchannels/")[2]
-        if path and "/lab/extensions/" not in request.url:
-            known = self._requests.setdefault(f"{request.method} {path}", [0, 0])
-            known[0] += 1
-            known[1] += sum(request.sizes().values())
-
-    def take(self) -> dict[str, list[int]]:
-        """Since the last call: how many of each kind, and their bytes."""
-        found = self._page.evaluate(TAKE_COUNTS) | self._requests
-        self._requests = {}
-        return found
 
 
 class Meter:
@@ -147,21 +90,23 @@ class Meter:
 
     def _now(self):
         times = self._server.cpu_times()
-        return (self._crowd.counts(), times.user + times.system, self._chromium_cpu())
+        when = time.monotonic()
+        return self._crowd.counts(), when, times.user + times.system, self._chromium_cpu()
 
     def restart(self) -> None:
         self._begin = self._now()
 
     def read(self) -> dict[str, float]:
         """Since the last call, in seconds and per second; percent of a core."""
-        (before, server, chromium), now = self._begin, self._now()
-        counts = now[0]
+        (before, begin, server, chromium), now = self._begin, self._now()
+        counts, end = now[:2]
+        # The crowd reads its clock when it comes to answer: its figures are per its own seconds.
         seconds = counts.when - before.when
         self._begin = now
         return {
-            "seconds": seconds,
-            "server": (now[1] - server) / seconds * 100,
-            "chromium": (now[2] - chromium) / seconds * 100,
+            "seconds": end - begin,
+            "server": (now[2] - server) / (end - begin) * 100,
+            "chromium": (now[3] - chromium) / (end - begin) * 100,
             "crowd": (counts.cpu - before.cpu) / seconds * 100,
             "sent": (counts.accepted - before.accepted) / seconds,
             "delivered": (counts.delivered - before.delivered) / seconds,
@@ -199,7 +144,7 @@ def frames(page: Page, seconds: float, section: str | None) -> dict[str, float]:
     }
 
 
-def hidden_with_view(browser, server: Jupyter, seconds: float) -> dict[str, int]:
+def hidden_with_view(browser, server: Jupyter, seconds: float) -> dict[str, object]:
     """What a page with a view, and the sidebar collapsed, sends and gets for the inspector."""
     server.write_notebook("watching.ipynb", {"view": ""}, {"view": shown_view("quiet")})
     page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
@@ -212,11 +157,7 @@ def hidden_with_view(browser, server: Jupyter, seconds: float) -> dict[str, int]
     page.wait_for_timeout(seconds * 1000)
     kinds = traffic.take()
     page.context.close()
-    # A page with a view alone makes no calls then.
-    asked = ("→ call", "← result", "← error")
-    return {"frames": sum(n for kind, (n, _) in kinds.items() if kind.startswith(asked))} | {
-        "kinds": kinds
-    }
+    return {"messages": asked(kinds), "kinds": kinds}
 
 
 def measure(folder: Path, rounds: int, seconds: float) -> dict[str, object]:
@@ -313,7 +254,8 @@ def summary(found) -> dict[str, object]:
         "messages": sum(number for number, _ in kinds.values()) / seconds,
         "bytes": sum(size for _, size in kinds.values()) / seconds,
         "kinds": {kind: [n / seconds, size / seconds] for kind, (n, size) in kinds.items()},
-        "hidden": sum(number for number, _ in added(hidden).values()),
+        "hidden": asked(added(hidden)),
+        "heartbeats": sum(n for kind, (n, _) in added(hidden).items() if "heartbeat" in kind),
         "hidden_seconds": sum(span["seconds"] for span in hidden),
         "server": statistics.mean(span["server"] for span in spans if not span["open"]),
         "crowd": statistics.mean(span["crowd"] for span in spans),
@@ -361,7 +303,8 @@ def table(found, told) -> None:
         told["cpu"] <= GOALS["cpu"])  # fmt: skip
     row(f"hidden, in {told['hidden_seconds']:.0f} s", f"{told['hidden']} messages", "0",
         not told["hidden"])  # fmt: skip
-    with_view = found["hidden_with_view"]["frames"]
+    print(f"{'  of the connection, at most 30 s longer':28}{told['heartbeats']} heartbeats")
+    with_view = found["hidden_with_view"]["messages"]
     row(f"hidden, a view, in {WITH_VIEW:.0f} s", f"{with_view} messages", "0", not with_view)
     print("\nwhat goes over the wire while it is open, a second:")
     for kind, (number, size) in sorted(told["kinds"].items(), key=lambda item: -item[1][1]):
