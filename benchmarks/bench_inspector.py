@@ -303,7 +303,7 @@ def table(found, told) -> None:
         told["cpu"] <= GOALS["cpu"])  # fmt: skip
     row(f"hidden, in {told['hidden_seconds']:.0f} s", f"{told['hidden']} messages", "0",
         not told["hidden"])  # fmt: skip
-    print(f"{'  of the connection, at most 30 s longer':28}{told['heartbeats']} heartbeats")
+    print(f"{'its connection, 30 s more':28}{told['heartbeats']:>11} heartbeats")
     with_view = found["hidden_with_view"]["messages"]
     row(f"hidden, a view, in {WITH_VIEW:.0f} s", f"{with_view} messages", "0", not with_view)
     print("\nwhat goes over the wire while it is open, a second:")
