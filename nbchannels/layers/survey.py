@@ -15,11 +15,11 @@ def groups(layer: HostedLayer) -> list[Row]:
     with layer._lock:
         for name, state in layer._registry.groups.items():
             log = state.log
-            newest = log.after(log.top - 1, 1, 1) if len(log) else ()
+            top = log.top
             rows.append(
                 (
-                    name, log.top, len(log), log.bytes, len(state.cursors), len(state.members),
-                    newest[0].time if newest else None, log.epoch,
+                    name, top, len(log), log.bytes, len(state.cursors),
+                    len(state.members), log.time if top else None, log.epoch,
                 )
             )  # fmt: skip
     return rows

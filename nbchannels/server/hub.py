@@ -65,11 +65,13 @@ class Hub:
     Args:
         layer: that the groups live in.
         heartbeat: seconds between two heartbeats.
+        version: of nbchannels, for who looks.
     """
 
-    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0) -> None:
+    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0, version: str = "") -> None:
         self.layer = layer
         self.heartbeat = heartbeat
+        self.version = version
         self.connections: dict[int, Connected] = {}
         self.clients = Clients()
         self.diagnoses = Collection()

@@ -74,6 +74,7 @@ async def layer_facts(hub: Hub) -> dict[str, Any]:
         "alias": layer.alias,
         "backend": type(layer).__name__,
         "trouble": layer.trouble or None,
+        "version": hub.version,
         "uptime": time.time() - hub.started,
         "statistics": await layer.statistics(),
         "connections": len(hub.connections),

@@ -250,6 +250,7 @@ def schemas(limits: Limits) -> Schema:
             alias=_TEXT,
             backend=_TEXT,
             trouble=_TEXT_OR_NULL,
+            version=_TEXT,
             uptime=_SECONDS,
             statistics=counters,
             connections=COUNT,

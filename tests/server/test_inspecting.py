@@ -18,9 +18,11 @@ async def call(connection, transport, method, **arguments):
 
 async def test_the_layer():
     rig = Rig()
+    rig.hub.version = "1.2.3"
     connection, transport = await rig.connect()
     found = await call(connection, transport, "inspect_layer")
     assert found["backend"] == "InMemoryChannelLayer"
+    assert found["version"] == "1.2.3"
     assert found["connections"] == 1
     assert found["capacity"]["history"] == 10_000
     assert found["statistics"]["groups"] == 0

@@ -6,7 +6,7 @@ import { sentence } from './api';
 import type { Pace } from './poller';
 import { Poller } from './poller';
 
-/** Answers of one refresh: 200 rows each. */
+/** Answers of one refresh: some hundred rows each. */
 const MOST_PAGES = 60;
 
 export interface Keyed {
