@@ -5,7 +5,8 @@ A mistake that raises nowhere (a handler that no message reaches, a coroutine th
 shows it in the cell's notebook, the server in the inspector.
 
 Kinds are words: ``no-handler``, ``not-reachable``, ``missing-type``, ``wrong-colour``,
-``not-awaited``, ``handler-failed``, ``layer-failed``, ``no-response``, ``threads-busy``.
+``not-awaited``, ``handler-failed``, ``layer-failed``, ``no-response``, ``threads-busy``,
+``nobody-listens``, ``dropped``.
 """
 
 import dataclasses
@@ -69,7 +70,9 @@ class Diagnoses:
         # Reentrant: a report may come out of a finalizer, at any line.
         self._lock = threading.RLock()
 
-    def report(self, kind: str, sentence: str, *, subject: str = "", detail: str = "") -> None:
+    def report(
+        self, kind: str, sentence: str, *, subject: str = "", detail: str = "", seen: bool = False
+    ) -> None:
         """Tell something; repeated within 5 s, it is counted only. Never raises.
 
         Args:
@@ -77,6 +80,7 @@ class Diagnoses:
             sentence: what happened, and what to do about it.
             subject: what it is about; without, the sentence.
             detail: a traceback, or the place in the code.
+            seen: the user was told already, so it is not logged.
         """
         key, now = (kind, subject or sentence), self._clock()
         with self._lock:
@@ -95,10 +99,11 @@ class Diagnoses:
                 self._told.popitem(last=False)
             listeners = list(self._listeners)
         times = f" ({count} times)" if count > 1 else ""
-        log.warning(
-            "%s: %s%s%s", kind, sentence, times, f"\n{detail}" if detail else "",
-            extra={"diagnosis": kind},
-        )  # fmt: skip
+        if not seen:
+            log.warning(
+                "%s: %s%s%s", kind, sentence, times, f"\n{detail}" if detail else "",
+                extra={"diagnosis": kind},
+            )  # fmt: skip
         for listener in listeners:
             try:
                 listener(dataclasses.replace(diagnosis))

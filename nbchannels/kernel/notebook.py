@@ -74,7 +74,8 @@ def show(diagnosis: Diagnosis) -> bool:
 
     Called in the context that reports: what is printed finds its cell by it.
     """
-    if diagnosis.kind == "consumer-failed":  # printed with its traceback where it ran
+    # Printed with its traceback where it ran; warned of on the line that sent.
+    if diagnosis.kind in ("consumer-failed", "nobody-listens", "dropped"):
         return True
     if running() is None:
         return False

@@ -273,11 +273,19 @@ class ReceivingLayer(ServingLayer):
         Raises:
             NotFound: there is none.
         """
+        return self.dead_letter(number).channel
+
+    def dead_letter(self, number: Any) -> DeadLetter:
+        """The dead letter of this number.
+
+        Raises:
+            NotFound: there is none.
+        """
         with self._lock:
             dead = self._registry.dead.get(number)
         if dead is None:
             raise _no_dead(number)
-        return dead.channel
+        return dead
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""

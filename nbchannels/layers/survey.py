@@ -2,18 +2,34 @@
 
 from typing import Any
 
+from nbchannels.layers.deadletters import DeadLetter
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.names import PROBLEMS
 
-__all__ = ["buried", "channels", "groups", "totals"]
+__all__ = [
+    "buried",
+    "channels",
+    "dead_letters",
+    "given_up",
+    "groups",
+    "has_history",
+    "is_heard",
+    "totals",
+]
 
 Row = tuple[Any, ...]
 
 
 def groups(layer: InMemoryChannelLayer) -> list[Row]:
-    """Of each group: name, offset, messages, bytes, subscribers, members, last time, epoch."""
+    """Of each group: name, offset, messages, bytes, subscribers, members, last time, epoch.
+
+    The server's own words are not among them.
+    """
     rows: list[Row] = []
     with layer._lock:
         for name, state in layer._registry.groups.items():
+            if name == PROBLEMS:
+                continue
             log = state.log
             newest = log.after(log.top - 1, 1, 1) if len(log) else ()
             rows.append(
@@ -36,6 +52,36 @@ def buried(layer: InMemoryChannelLayer) -> tuple[int, dict[str, int]]:
     with layer._lock:
         dead = layer._registry.dead
         return dead.count, {str(reason): number for reason, number in dead.reasons.items()}
+
+
+def given_up(layer: InMemoryChannelLayer) -> tuple[int, int, int]:
+    """Dead letters since the beginning, those that are kept, and failures of consumers."""
+    with layer._lock:
+        registry = layer._registry
+        return registry.dead.count, len(registry.dead), registry.counters["failed"]
+
+
+def dead_letters(layer: InMemoryChannelLayer) -> list[DeadLetter]:
+    """All dead letters that are kept, newest first."""
+    return layer.dead(layer._registry.dead.most)
+
+
+def has_history(layer: InMemoryChannelLayer, group: str) -> bool:
+    """Whether the log of a group holds anything; it begins nothing."""
+    with layer._lock:
+        state = layer._registry.groups.get(group)
+        return state is not None and len(state.log) > 0
+
+
+def is_heard(layer: InMemoryChannelLayer, kind: str, name: str) -> bool:
+    """Whether somebody is in a group, or receives from a channel; it begins neither."""
+    with layer._lock:
+        registry = layer._registry
+        if kind == "group":
+            state = registry.groups.get(name)
+            return state is not None and bool(state.cursors or state.members)
+        box = registry.mailboxes.get(name)
+        return bool((box is not None and box.waiters) or registry.scouts.plan(name).scouts)
 
 
 def channels(layer: InMemoryChannelLayer) -> list[Row]:

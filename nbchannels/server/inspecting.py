@@ -130,6 +130,18 @@ async def _inspect_message(connection: Looker, call: Call) -> dict[str, Any]:
     return whole_message(connection.hub, passed)
 
 
+async def _inspect_dead(connection: Looker, call: Call) -> dict[str, Any]:
+    dead = connection.layer.dead_letter(call.arguments.get("number"))
+    await connection.require("read", "channel", dead.channel)
+    letter = dead.letter
+    return whole_message(
+        connection.hub,
+        Passed(
+            dead.number, "channel", dead.channel, letter.time, letter.sender, letter.encoded, None
+        ),
+    )
+
+
 def passed_message(hub: Hub, number: int) -> Passed:
     """A message that went by while somebody watched.
 
@@ -151,7 +163,7 @@ def whole_message(hub: Hub, passed: Passed) -> dict[str, Any]:
     return {
         "message": told["message"],
         "omitted": told["omitted"],
-        "hex": tail.hexadecimal(passed),
+        "hex": "" if told["hidden"] else tail.hexadecimal(passed),
     }
 
 
@@ -188,6 +200,7 @@ INSPECTING: dict[str, Method] = {
     "inspect": _inspect,
     "inspect_layer": _inspect_layer,
     "inspect_message": _inspect_message,
+    "inspect_dead": _inspect_dead,
     "tail": _tail,
     "tail_read": _tail_read,
     "presence": _presence,

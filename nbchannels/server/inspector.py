@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from nbchannels.layers import survey
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.names import PROBLEMS
 from nbchannels.server.clients import Clients
 from nbchannels.server.consumers import describe_all
 
@@ -68,7 +69,8 @@ def _consumers(server: Server) -> Iterable[Row]:
 def _clients(server: Server) -> Iterable[Row]:
     for client in server.clients:
         connection = server.connections.get(client.connection or 0)
-        feeds = connection.feeds if connection is not None else {}
+        feeds = dict(connection.feeds) if connection is not None else {}
+        feeds.pop(PROBLEMS, None)  # each page with the inspector has it
         lag = sum(feed.log.top - feed.sent for feed in feeds.values())
         yield (
             client.key, client.kind, client.user[:MOST_TEXT], client.label,
