@@ -1,5 +1,6 @@
 """What is in a layer now, as rows: for whoever looks at it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from nbchannels.layers.deadletters import DeadLetter
@@ -14,6 +15,7 @@ __all__ = [
     "groups",
     "has_history",
     "is_heard",
+    "memberships",
     "totals",
 ]
 
@@ -82,6 +84,13 @@ def is_heard(layer: InMemoryChannelLayer, kind: str, name: str) -> bool:
             return state is not None and bool(state.cursors or state.members)
         box = registry.mailboxes.get(name)
         return bool((box is not None and box.waiters) or registry.scouts.plan(name).scouts)
+
+
+def memberships(layer: InMemoryChannelLayer, channels: Iterable[str]) -> set[str]:
+    """The groups that any of these channels is a member of."""
+    with layer._lock:
+        boxes = [layer._registry.mailboxes.get(name) for name in channels]
+        return {group for box in boxes if box is not None for group in box.groups}
 
 
 def channels(layer: InMemoryChannelLayer) -> list[Row]:

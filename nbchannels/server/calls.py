@@ -202,6 +202,9 @@ async def _diagnoses(connection: Caller, call: Call) -> dict[str, Any]:
 
 async def _dismiss(connection: Caller, call: Call) -> None:
     await connection.require("write", "server", "")
+    if call.arguments.get("all") is True:
+        connection.hub.diagnoses.clear()
+        return
     number = _argument(call, "number")
     if type(number) is not int or not connection.hub.diagnoses.dismiss(number):
         raise NotFound(f"there is no diagnosis {number!r:.50} any more")

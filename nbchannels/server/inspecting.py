@@ -9,8 +9,9 @@ from nbchannels.exceptions import ChannelsError, NotFound
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.names import require_group_name
 from nbchannels.protocol.events import Call
+from nbchannels.server.clients import Client
 from nbchannels.server.hub import Hub
-from nbchannels.server.inspector import PANELS, View
+from nbchannels.server.inspector import PANELS, View, belongings
 from nbchannels.server.presence import present
 from nbchannels.server.rights import Rights
 from nbchannels.server.tail import MOST_ROWS, Passed, Wanted
@@ -35,6 +36,7 @@ class Looker(Protocol):
     hub: Hub
     rights: Rights
     view: View
+    client: Client
 
     async def require(self, action: str, kind: str, name: str) -> None:
         """Check a right."""
@@ -142,6 +144,20 @@ async def _inspect_dead(connection: Looker, call: Call) -> dict[str, Any]:
     )
 
 
+async def _belongings(connection: Looker, call: Call) -> dict[str, list[str]]:
+    await connection.require("read", "server", "")
+    kernel, views = _optional(call, "kernel", str), call.arguments.get("views") is True
+    found = belongings(connection.hub, f"kernel:{kernel}" if kernel is not None else None)
+    if views:  # they are on the page that asks
+        found["clients"].append(connection.client.key)
+    may = connection.rights.permits
+    return {
+        "groups": [name for name in found["groups"] if may("read", "group", name)],
+        "channels": [name for name in found["channels"] if may("read", "channel", name)],
+        "clients": found["clients"],
+    }
+
+
 def passed_message(hub: Hub, number: int) -> Passed:
     """A message that went by while somebody watched.
 
@@ -201,6 +217,7 @@ INSPECTING: dict[str, Method] = {
     "inspect_layer": _inspect_layer,
     "inspect_message": _inspect_message,
     "inspect_dead": _inspect_dead,
+    "belongings": _belongings,
     "tail": _tail,
     "tail_read": _tail_read,
     "presence": _presence,

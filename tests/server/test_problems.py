@@ -215,3 +215,12 @@ async def test_a_dead_letter_shows_what_is_in_it(redact, hidden):
     connection.rights._until.clear()
     found = await call(connection, transport, "inspect_dead", number=1)
     assert found["code"] == "forbidden"
+
+
+async def test_all_diagnoses_are_dismissed_at_once():
+    rig = Rig()
+    connection, transport = await rig.connect()
+    rig.hub.diagnoses.note_own(Diagnosis("a", "x"))
+    rig.hub.diagnoses.note_own(Diagnosis("b", "y"))
+    assert await call(connection, transport, "dismiss", all=True) is None
+    assert rig.hub.diagnoses.newest() == []
