@@ -40,6 +40,7 @@ class Diagnosis:
         detail: a traceback, or the place in the code.
         time: seconds since 1970, of the last repetition.
         count: how often it was reported.
+        seen: whether the user was told already, elsewhere.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Diagnosis:
     detail: str = ""
     time: float = 0.0
     count: int = 1
+    seen: bool = False
 
 
 class Diagnoses:
@@ -89,7 +91,7 @@ class Diagnoses:
                 known.count, known.time = known.count + 1, now
                 return
             count = known.count + 1 if known is not None else 1
-            diagnosis = Diagnosis(kind, sentence, subject, detail, now, count)
+            diagnosis = Diagnosis(kind, sentence, subject, detail, now, count, seen)
             if known is not None and known in self._ring:
                 self._ring.remove(known)
             self._ring.append(diagnosis)

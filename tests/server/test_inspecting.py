@@ -103,7 +103,7 @@ async def test_what_belongs_to_a_kernel():
     await say(kernel, op="subscribe", group="watched", mode="log", since="now")
     own = await call(kernel, theirs, "new_channel")
     await call(kernel, theirs, "group_add", group="joined", channel=own)
-    await call(kernel, theirs, "consume", number=1, channel="work.*", function="work")
+    await call(kernel, theirs, "consume", number=1, binding={"channel": "work.*"}, credit=1)
     await publish(kernel, "sent", 1)
     await publish(kernel, "asked", 2, kind=SEND)
     other, _ = await rig.connect("o", "kernel:o", "kernel")

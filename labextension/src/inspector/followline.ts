@@ -37,7 +37,7 @@ export class FollowLine extends Widget {
     const { on, path, refusal } = this.following;
     const { trans } = this;
     this.button.setAttribute('aria-pressed', String(on));
-    setText(this.words, !on ? trans.__('Only the notebook in front') : path === '' ? trans.__('No notebook is in front') : trans.__('Only %1', baseName(path)));
+    setText(this.words, !on ? trans.__('Only this notebook') : path === '' ? trans.__('No notebook is in front') : trans.__('Only %1', baseName(path)));
     this.button.title = on ? trans.__('Show everything of this server again\n%1', path) : trans.__('Show only what belongs to the notebook in front: its groups, channels, consumers and clients');
     setText(this.note, on ? (refusal ?? '') : '');
     this.note.hidden = this.note.textContent === '';

@@ -13,6 +13,9 @@ const SLOWER = 10;
 /** If it does not tell. */
 const UNTOLD = 3;
 
+/** Dead letters in the list: the server sends no more at once. */
+const MOST_LETTERS = 20;
+
 export type Problem =
   | { readonly key: string; readonly kind: 'dead'; readonly time: number; readonly letter: DeadLetter }
   | { readonly key: string; readonly kind: 'diagnosis'; readonly time: number; readonly diagnosis: Diagnosis };
@@ -22,6 +25,8 @@ export class ProblemsModel implements SectionModel {
   problems: readonly Problem[] = [];
   refusal: string | null = null;
   loaded = false;
+  /** How many there are in the list, if it has all and is newer than what was announced. */
+  private counted: number | null = null;
   private readonly signal = new Signal<this, void>(this);
   private readonly poller: Poller;
 
@@ -37,7 +42,7 @@ export class ProblemsModel implements SectionModel {
 
   /** How many there are, whether anyone looks or not. */
   get count(): number {
-    return this.announcements.told ? this.announcements.problems : this.problems.length;
+    return this.counted ?? (this.announcements.told ? this.announcements.problems : this.problems.length);
   }
 
   get changed(): ISignal<this, void> {
@@ -63,6 +68,7 @@ export class ProblemsModel implements SectionModel {
   }
 
   private hear(): void {
+    this.counted = null;
     // What is closed asks when it is opened.
     if (this.poller.isOn) {
       this.poller.hurry();
@@ -73,13 +79,14 @@ export class ProblemsModel implements SectionModel {
   private async ask(): Promise<void> {
     try {
       const diagnoses = await this.api.diagnoses();
-      const letters = await this.api.deadLetters();
+      const letters = await this.api.deadLetters(MOST_LETTERS);
       this.problems = [
         ...letters.map(letter => ({ key: `dead ${letter.number}`, kind: 'dead', time: letter.time, letter }) as const),
         ...diagnoses.map(
           diagnosis => ({ key: `diagnosis ${diagnosis.number}`, kind: 'diagnosis', time: diagnosis.time, diagnosis }) as const
         )
       ].sort((a, b) => b.time - a.time);
+      this.counted = letters.length < MOST_LETTERS ? this.problems.length : null;
       this.loaded = true;
       this.refusal = null;
     } catch (error) {
