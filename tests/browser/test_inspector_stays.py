@@ -145,6 +145,11 @@ def test_a_plot_in_a_tab_survives_a_restart_and_a_reload(
         chip = "() => document.querySelector('.nbc-plot-panel .nbc-chip').textContent"
         panel.locator(".nbc-value", has_text="4").wait_for(timeout=PATIENCE)
         wait_until_kept(notebook, server, "nbchannels-plots:tab")
+        sidebar = Sidebar(notebook)
+        sidebar.wait_for_chip("Channels live")
+        for kind in ("first", "second"):
+            sidebar.call("report", kind=kind, sentence="something went wrong")
+        sidebar.wait_for_badge("2")
 
         # The server dies and comes back, on the same port.
         server.kill()
@@ -152,6 +157,9 @@ def test_a_plot_in_a_tab_survives_a_restart_and_a_reload(
         assert value.first.inner_text() == "4"  # what was known stays
         server.start()
         notebook.wait(f"() => ({chip})().startsWith('live')")
+        sidebar.wait_for_badge("")  # the problems of another server
+        sidebar.call("report", kind="third", sentence="something went wrong")
+        sidebar.wait_for_badge("1")
         server.post("tab", {"y": 9})
         panel.locator(".nbc-value", has_text="9").wait_for(timeout=PATIENCE)
         notebook.wait(f"() => ({chip})() === 'live · gaps 1'")
