@@ -180,11 +180,19 @@ class ReceivingLayer(WaitingLayer):
         Raises:
             NotFound: there is none.
         """
+        return (await self.dead_letter(number)).channel
+
+    async def dead_letter(self, number: Any) -> DeadLetter:
+        """The dead letter of this number.
+
+        Raises:
+            NotFound: there is none.
+        """
         with self._lock:
             dead = self._registry.dead.get(number)
         if dead is None:
             raise no_dead(number)
-        return dead.channel
+        return dead
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""

@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 from nbchannels.layers import survey
 from nbchannels.layers.hosted import HostedLayer
+from nbchannels.names import PROBLEMS
 from nbchannels.protocol.codec import encode_control
 from nbchannels.protocol.events import Result
 from nbchannels.server.clients import Clients
 from nbchannels.server.consumers import describe_all
 
-__all__ = ["PANELS", "Server", "View"]
+__all__ = ["PANELS", "Server", "View", "belongings"]
 
 #: Rows in one answer, and keys of what is gone.
 MOST_ROWS, MOST_GONE = 1_000, 200
@@ -70,7 +71,8 @@ def _consumers(server: Server) -> Iterable[Row]:
 def _clients(server: Server) -> Iterable[Row]:
     for client in server.clients:
         connection = server.connections.get(client.connection or 0)
-        feeds = connection.feeds if connection is not None else {}
+        feeds = dict(connection.feeds) if connection is not None else {}
+        feeds.pop(PROBLEMS, None)  # each page with the inspector has it
         lag = sum(feed.log.top - feed.sent for feed in feeds.values())
         yield (
             client.key, client.kind, client.user[:MOST_TEXT], client.label,
@@ -79,6 +81,37 @@ def _clients(server: Server) -> Iterable[Row]:
             connection.buffered if connection is not None else 0, client.connection,
             sorted(feeds)[:MOST_GROUPS],
         )  # fmt: skip
+
+
+def belongings(server: Server, principal: str | None) -> dict[str, list[str]]:
+    """What belongs to the processes of one principal, a kernel.
+
+    Returns:
+        ``groups`` that it subscribes to, that its channels are members of, and that it sends to;
+        ``channels`` that it receives from (maybe a glob), owns, or sends to; ``clients``, by their
+        keys. At most `MOST_ROWS` of each.
+    """
+    groups: set[str] = set()
+    channels: set[str] = set()
+    clients: list[str] = []
+    for client in server.clients:
+        if principal is None or client.principal != principal:
+            continue
+        clients.append(client.key)
+        channels |= client.channels
+        channels |= {consumer.binding.channel for consumer in client.consumers.values()}
+        connection = server.connections.get(client.connection or 0)
+        if connection is None:
+            groups |= client.left_groups
+        else:
+            groups |= connection.feeds.keys() | set(connection.rights.used("write", "group"))
+            channels |= set(connection.rights.used("write", "channel"))
+        groups |= survey.memberships(server.layer, client.channels)
+    return {
+        "groups": sorted(groups)[:MOST_ROWS],
+        "channels": sorted(channels)[:MOST_ROWS],
+        "clients": clients[:MOST_ROWS],
+    }
 
 
 #: What can be looked at: rows, the first element of each is its key.

@@ -138,6 +138,7 @@ _PASSED: dict[str, Schema] = {
     "message": {"type": ["object", "null"]},
 }
 _DIAGNOSIS: dict[str, Schema] = {
+    "number": COUNT,
     "kind": _TEXT,
     "sentence": _TEXT,
     "subject": _TEXT,

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
-from nbchannels.encoding import Encoded
+from nbchannels.encoding import RAW, Encoded
 from nbchannels.exceptions import ChannelsError
 from nbchannels.protocol.events import MESSAGE, Record
 from nbchannels.server.preview import CODECS, describe
@@ -174,7 +174,7 @@ class Tail:
         ]  # fmt: skip
 
     def describe(self, passed: Passed) -> dict[str, Any]:
-        """Its content as JSON for people, without what is not shown."""
+        """Its content as JSON for people, without what is not shown; ``hidden``: the bytes, too."""
         codec, body = passed.encoded
         record = Record(
             MESSAGE, codec, 0, passed.name, 0, 0, passed.number, passed.time, passed.sender, body
@@ -183,7 +183,10 @@ class Tail:
             told = describe(record)
         except ChannelsError as error:  # what cannot be decoded is told, not raised
             told = {"message": None, "omitted": str(error)[:500]}
-        return told | {"message": self.redacted(told["message"])}
+        shown = self.redacted(told["message"])
+        # The bytes would show what the keys hide; what has no keys hides nothing.
+        hidden = bool(self._redact) and codec != RAW and (shown is None or shown != told["message"])
+        return told | {"message": shown, "hidden": hidden}
 
     def redacted(self, value: Any) -> Any:
         """The value without what the configuration names."""

@@ -197,14 +197,14 @@ class TakingLayer(HostedLayer):
     def _readable(self, letter: Letter) -> Letter:
         return letter._replace(encoded=self.seal.open(letter.encoded))
 
-    async def channel_of_dead(self, number: Any) -> str:
-        """See `ReceivingLayer.channel_of_dead`."""
+    async def dead_letter(self, number: Any) -> DeadLetter:
+        """See `ReceivingLayer.dead_letter`."""
         dead = None
         if type(number) is int:
             dead = await self._on_loop(self.graveyard.get(number))
         if dead is None:
             raise no_dead(number)
-        return dead.channel
+        return dead._replace(letter=self._readable(dead.letter))
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""

@@ -10,6 +10,7 @@ const MENUS: Readonly<Record<string, readonly string[]>> = {
   channel: [COMMANDS.send, COMMANDS.insertConsumer, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl],
   message: [COMMANDS.copyMessage, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.sendAgain, COMMANDS.edit, '|', COMMANDS.plot, COMMANDS.showMessages],
   consumer: [COMMANDS.send, COMMANDS.showMessages, COMMANDS.copyName, '|', COMMANDS.disconnect],
+  diagnosis: [COMMANDS.dismiss],
   dead: [COMMANDS.resend, COMMANDS.discard, '|', COMMANDS.showMessages, COMMANDS.copyName],
   client: [COMMANDS.disconnect]
 };
