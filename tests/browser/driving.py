@@ -150,7 +150,7 @@ class NotebookPage:
         """Have a cell run, and do not wait for it."""
         self.page.evaluate("cell => { void nbtest.run(cell); }", cell)
 
-    def command(self, name: str, **arguments: Any) -> None:
+    def command(self, name: str, /, **arguments: Any) -> None:
         self.page.evaluate(
             "async ([name, args]) => { await jupyterapp.commands.execute(name, args); }",
             [name, arguments],
@@ -186,6 +186,8 @@ class NotebookPage:
         self.command("apputils:change-theme", theme=name)
         light = "true" if name.endswith("Light") else "false"
         self.wait("light => document.body.dataset.jpThemeLight === light", light)
+        # JupyterLab covers the page meanwhile.
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=PATIENCE)
 
     def picture(self, name: str) -> None:
         """Keep what the page looks like now."""

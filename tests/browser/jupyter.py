@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,12 @@ def free_port() -> int:
 class Jupyter:
     """JupyterLab and Notebook 7 of one server; nothing of it outlives its folder."""
 
-    def __init__(self, folder: Path, *, extension: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, extension: bool = True, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.extension = extension
+        self.options = options
         self.port = free_port()
         self.token = secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -60,6 +64,7 @@ class Jupyter:
             f"--IdentityProvider.token={self.token}",
             "--LabApp.expose_app_in_browser=True",
             "--JupyterNotebookApp.expose_app_in_browser=True",
+            *self.options,
         ]
         if not self.extension:
             command.append("--ServerApp.jpserver_extensions={'nbchannels': False}")

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import visiting
-from tests.browser.driving import AWAY, PATIENCE, NotebookPage, Visitor
+from tests.browser.driving import AWAY, PATIENCE, Visitor
+from tests.browser.inspecting import KEEP_COPIES, Inspector
 from tests.browser.jupyter import Jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -31,79 +32,6 @@ COUNT_CALLS = """() => {
   const original = client.call.bind(client);
   globalThis.asked = [];
   client.call = (method, args) => { globalThis.asked.push(method); return original(method, args); };
-}"""
-
-
-class Inspector:
-    """The sidebar, by what one can see of it."""
-
-    def __init__(self, notebook: NotebookPage) -> None:
-        self.notebook = notebook
-        self.page: Page = notebook.page
-        self.sidebar = self.page.locator("#nbchannels-inspector")
-
-    def open(self) -> "Inspector":
-        self.notebook.command("nbchannels:open-inspector")
-        self.sidebar.locator(".nbc-state[data-tone=good]").wait_for(timeout=PATIENCE)
-        return self
-
-    def only(self, *names: str) -> "Inspector":
-        """Open these sections and close all others."""
-        for title in self.sidebar.locator(".jp-AccordionPanel-title").all():
-            label = title.locator(".lm-AccordionPanel-titleLabel").inner_text()
-            if (title.get_attribute("aria-expanded") == "true") != (label in names):
-                title.locator(".lm-AccordionPanel-titleLabel").click()
-        return self
-
-    def section(self, name: str) -> Locator:
-        return self.page.locator(f"#nbchannels-section-{name}")
-
-    def row(self, section: str, text: str) -> Locator:
-        return self.section(section).locator(".nbc-row:visible", has_text=text).first
-
-    def select(self, section: str, text: str) -> Locator:
-        """Select a row and return its details."""
-        self.row(section, text).click()
-        detail = self.section(section).locator(".nbc-detail")
-        detail.wait_for(timeout=PATIENCE)
-        return detail
-
-    def close(self, section: str) -> None:
-        self.section(section).locator(".nbc-detail-head button").click()
-
-    def act(self, section: str, label: str) -> None:
-        self.section(section).locator(".nbc-action", has_text=label).click()
-
-    def menu(self, section: str, text: str) -> list[str]:
-        """The labels of a row's menu, which stays open."""
-        self.row(section, text).click(button="right")
-        items = self.page.locator(".lm-Menu:visible .lm-Menu-item[data-type=command]")
-        items.first.wait_for(timeout=PATIENCE)
-        return [
-            label
-            for label in items.locator(".lm-Menu-itemLabel").all_inner_texts()
-            if not label.startswith("Shift+")
-        ]
-
-    def confirm(self, button: str) -> None:
-        self.page.locator(".jp-Dialog button", has_text=button).last.click()
-        self.page.locator(".jp-Dialog").wait_for(state="detached", timeout=PATIENCE)
-
-    def copied(self) -> str:
-        return self.page.evaluate("() => globalThis.copied ?? ''")
-
-    def pictures(self, name: str) -> None:
-        """In light and in dark."""
-        for theme in ("Dark", "Light"):
-            self.notebook.theme(f"JupyterLab {theme}")
-            self.page.wait_for_timeout(500)  # only for the picture
-            self.notebook.picture(f"inspector-{name}-{theme.lower()}")
-
-
-KEEP_COPIES = """() => {
-  document.addEventListener('copy', event => {
-    globalThis.copied = event.clipboardData.getData('text/plain');
-  });
 }"""
 
 

@@ -70,7 +70,10 @@ export class StatusChip extends Widget {
     ].join('\n');
     if (this.button.title !== title) {
       this.button.title = title;
-      this.button.setAttribute('aria-label', `${text}. ${trans.__('Show the channels')}`);
+    }
+    const label = `${text}. ${trans.__('Show the channels')}`;
+    if (this.button.getAttribute('aria-label') !== label) {
+      this.button.setAttribute('aria-label', label);
     }
   }
 }

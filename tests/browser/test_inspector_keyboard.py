@@ -1,0 +1,424 @@
+"""Every action of the inspector with the keyboard alone; the focus is seen, and never lost."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.inspecting import PANELS, Inspector, Live
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+#: Keys until something must have been reached.
+MOST = 60
+#: Of a ring to what is around it, as WCAG 1.4.11 wants it.
+CONTRAST = 3
+
+RING = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const numbers = colour => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(one => one / 255)
+      .map(one => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = node => {
+    for (let one = node.parentElement; one !== null; one = one.parentElement) {
+      const found = numbers(getComputedStyle(one).backgroundColor);
+      if (found[3] > 250) {
+        return found;
+      }
+    }
+    return [255, 255, 255, 255];
+  };
+  const focused = document.activeElement;
+  const about = [focused, focused.querySelector(':scope > .nbc-tree-line')].filter(Boolean);
+  let best = 0;
+  for (const one of about) {
+    const { outlineStyle, outlineWidth, outlineColor, boxShadow } = getComputedStyle(one);
+    const colours = [];
+    if (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1) {
+      // "auto" is drawn by the browser, in colours of its own.
+      colours.push(outlineStyle === 'auto' ? null : outlineColor);
+    }
+    if (boxShadow !== 'none') {
+      colours.push(boxShadow.match(/^(rgba?|color)\\([^)]*\\)/)?.[0] ?? 'transparent');
+    }
+    for (const colour of colours) {
+      const [a, b] = [colour === null ? 21 : light(numbers(colour)), light(behind(one))];
+      best = Math.max(best, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05));
+    }
+  }
+  return best;
+}"""
+
+
+class Keys:
+    """Someone without a mouse."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        self.inspector = inspector
+        self.page = inspector.page
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+            # A list paints with the next frame.
+            self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => done()))")
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text)
+
+    @property
+    def where(self) -> str:
+        """What has the focus, for people."""
+        found: str = self.page.evaluate(
+            "() => document.activeElement.cloneNode(false).outerHTML.slice(0, 200)"
+        )
+        return found
+
+    def has(self, target: Locator) -> bool:
+        found: bool = target.evaluate("target => target === document.activeElement")
+        return found
+
+    def reach(self, target: Locator, key: str = "Tab") -> None:
+        """Press a key until this has the focus."""
+        expect(target).to_be_visible()
+        seen = [self.where]
+        for _ in range(MOST):
+            if self.has(target):
+                return
+            self.press(key)
+            seen.append(self.where)
+        pytest.fail("not reached:\n" + "\n".join(seen))
+
+    def ringed(self) -> None:
+        """What has the focus shows it."""
+        contrast = self.page.evaluate(RING)
+        assert contrast >= CONTRAST, f"{contrast:.2f} of {self.where}"
+
+    def kept(self) -> None:
+        """The focus is somewhere."""
+        self.inspector.notebook.wait(
+            "() => document.activeElement !== null && document.activeElement !== document.body"
+        )
+
+    # In the sidebar.
+
+    def begin(self, section: str) -> None:
+        """To the title of a section, as the command that shows the inspector leaves one."""
+        self.inspector.title(section).focus()
+
+    def find(self, section: str, name: str) -> Locator:
+        """Filter a list, go to it, and open the details of its first row."""
+        self.begin(section)
+        place = self.inspector.section(section.lower())
+        self.reach(place.get_by_role("searchbox").first)
+        self.press("Control+a")
+        self.type(name)
+        return self.open_first(section, name)
+
+    def open_first(self, section: str, name: str) -> Locator:
+        place = self.inspector.section(section.lower())
+        expect(place.locator(".nbc-row[aria-posinset='1']:visible")).to_contain_text(name)
+        self.reach(place.get_by_role("listbox"))
+        self.press("Home", "Enter")
+        detail = place.locator(".nbc-detail")
+        expect(detail).to_be_visible()
+        self.kept()
+        return detail
+
+    def run(self, section: str, label: str) -> None:
+        """Go to a button of the details, and press it."""
+        button = self.inspector.section(section.lower()).locator(
+            ".nbc-action", has_text=label
+        )
+        self.reach(button)
+        self.ringed()
+        self.press("Enter")
+
+    def choose(self, section: str, label: str) -> None:
+        """Open the menu of the row, and choose."""
+        self.begin(section)
+        listbox = self.inspector.section(section.lower()).get_by_role("listbox")
+        self.reach(listbox)
+        self.press("Shift+F10")
+        active = self.page.locator(".lm-Menu-item.lm-mod-active .lm-Menu-itemLabel")
+        expect(self.page.locator(".lm-Menu")).to_be_visible()
+        for _ in range(MOST):
+            if active.count() > 0 and active.inner_text() == label:
+                break
+            self.press("ArrowDown")
+        expect(active).to_have_text(label)
+        self.press("Enter")
+        expect(self.page.locator(".lm-Menu")).to_have_count(0)
+        self.kept()
+
+    def answer(self, label: str) -> None:
+        """Go to a button of a dialog, and press it."""
+        button = self.inspector.dialog.locator("button", has_text=label).last
+        self.reach(button)
+        self.press("Enter")
+        expect(self.inspector.dialog).to_have_count(0)
+        self.kept()
+
+
+@pytest.fixture
+def keys(inspector: Inspector) -> Keys:
+    return Keys(inspector)
+
+
+def test_the_sidebar_is_reached_from_the_palette(inspector: Inspector, keys: Keys):
+    inspector.hide()
+    keys.press("Control+Shift+C")
+    search = inspector.page.locator(".lm-CommandPalette input")
+    expect(search).to_be_focused()
+    keys.type("Show Channels")
+    expect(
+        inspector.page.locator(".lm-CommandPalette-item.lm-mod-active")
+    ).to_contain_text("Show Channels")
+    keys.press("Enter")
+    expect(inspector.sidebar).to_be_visible()
+    inspector.notebook.wait(
+        "() => document.querySelector('#nbchannels-inspector').contains(document.activeElement)"
+    )
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_everything_has_a_ring_and_a_place_in_the_order(
+    inspector: Inspector, keys: Keys, theme: str
+):
+    inspector.notebook.theme(theme)
+    inspector.only("Groups")
+    inspector.select("groups", "lab.loss")
+    keys.begin("Groups")
+    reached = set()
+    for _ in range(MOST):
+        keys.press("Tab")
+        place: str | None = inspector.page.evaluate(
+            """() => {
+              const focused = document.activeElement;
+              const sidebar = document.querySelector('#nbchannels-inspector');
+              return sidebar.contains(focused)
+                ? focused.getAttribute('aria-label') ?? focused.textContent : null;
+            }"""
+        )
+        if place is None:
+            break
+        keys.ringed()
+        reached.add(place)
+    wanted = {"Send a message…", "Filter: Groups", "Order: Groups", "Groups",
+              "Close the details", "Plot", "Cell", "Send…", "Messages", "Clear…", "Pause",
+              "Ask now"}  # fmt: skip
+    assert wanted <= reached, wanted - reached
+
+
+def test_sections_open_and_close(inspector: Inspector, keys: Keys):
+    inspector.only("Groups")
+    keys.begin("Groups")
+    for name in PANELS[1:]:
+        title = inspector.title(name)
+        keys.reach(title)
+        keys.ringed()
+        keys.press("Enter")
+        expect(title).to_have_attribute("aria-expanded", "true")
+        keys.press("Enter")
+        expect(title).to_have_attribute("aria-expanded", "false")
+        assert keys.has(title)
+
+
+def test_a_list_is_a_listbox(inspector: Inspector, keys: Keys):
+    inspector.only("Groups")
+    keys.begin("Groups")
+    section = inspector.section("groups")
+    listbox = section.get_by_role("listbox", name="Groups")
+    keys.reach(listbox)
+    selected = listbox.locator("[role=option][aria-selected=true]")
+    keys.press("Home")
+    expect(selected).to_have_attribute("aria-posinset", "1")
+    keys.press("ArrowDown")
+    expect(selected).to_have_attribute("aria-posinset", "2")
+    identity = selected.get_attribute("id")
+    expect(listbox).to_have_attribute("aria-activedescendant", str(identity))
+    keys.press("End")
+    last = selected.get_attribute("aria-setsize")
+    expect(selected).to_have_attribute("aria-posinset", str(last))
+    keys.press("PageUp", "ArrowUp")
+    keys.press("Home", "Enter")
+    detail = section.locator(".nbc-detail")
+    expect(detail).to_be_visible()
+    # The details follow the arrows; Escape closes them and is back in the list.
+    title = detail.locator(".nbc-detail-title")
+    before = title.inner_text()
+    keys.press("ArrowDown")
+    expect(title).not_to_have_text(before)
+    keys.reach(detail.get_by_role("button", name="Close the details"))
+    keys.press("Escape")
+    expect(detail).to_be_hidden()
+    assert keys.has(listbox)
+
+
+def test_actions_of_a_group(inspector: Inspector, keys: Keys, live: Live):
+    live.server.post("lab.keys", {"n": 1})
+    inspector.only("Groups")
+    keys.find("Groups", "lab.keys")
+    keys.run("Groups", "Send…")
+    expect(inspector.form.locator("textarea")).to_be_focused()
+    keys.press("Control+a")
+    keys.type('{"by": "keys"}')
+    keys.press("Control+Enter")
+    expect(inspector.form.get_by_role("status")).to_contain_text("Sent:")
+    keys.press("Escape")
+    expect(inspector.dialog).to_have_count(0)
+    keys.kept()
+    assert live.messages("lab.keys")[-1] == {"by": "keys"}
+    inspector.section("groups").locator(".nbc-action", has_text="Send…").focus()
+    keys.run("Groups", "Clear…")
+    keys.answer("Cancel")
+    assert len(live.messages("lab.keys")) == 2
+    keys.begin("Groups")
+    keys.run("Groups", "Clear…")
+    keys.answer("Clear")
+    inspector.told("is empty")
+    assert live.messages("lab.keys") == []
+    keys.choose("Groups", "Copy Name")
+    assert inspector.copied("lab.") == "lab.keys"
+    keys.choose("Groups", "Copy as curl")
+    assert "groups/lab.keys" in inspector.copied("curl")
+    keys.choose("Groups", "Copy as Python")
+    assert 'nb.Group("lab.keys")' in inspector.copied("import")
+    cells = len(inspector.notebook.cells())
+    keys.choose("Groups", "Insert Cell with Live Plot")
+    inspector.notebook.wait("n => nbtest.panel().content.widgets.length === n", cells + 1)
+    keys.choose("Groups", "Open Live Plot")
+    plot = inspector.page.locator(".nbc-plot-panel")
+    expect(plot).to_be_visible()
+    inspector.notebook.command("application:close")
+    live.front()
+    keys.choose("Groups", "Show Messages")
+    expect(inspector.section("messages").get_by_role("searchbox").first).to_have_value("lab.keys")
+
+
+def test_actions_of_a_message(inspector: Inspector, keys: Keys, live: Live):
+    inspector.only("Messages")
+    live.server.post("lab.typed", {"n": 1, "in": {"deep": "x"}})
+    detail = keys.find("Messages", "lab.typed")
+    tree = detail.get_by_role("tree")
+    expect(tree).to_be_visible()
+    keys.run("Messages", "Copy")
+    assert '"deep"' in inspector.copied("deep")
+    keys.run("Messages", "Python")
+    inspector.copied("import")
+    keys.run("Messages", "curl")
+    inspector.copied("curl")
+    root = tree.get_by_role("treeitem").first
+    keys.reach(root)
+    keys.press("ArrowLeft")
+    expect(root).to_have_attribute("aria-expanded", "false")
+    keys.press("ArrowRight")
+    expect(root).to_have_attribute("aria-expanded", "true")
+    keys.press("End")
+    keys.ringed()
+    keys.press("Control+c")
+    assert inspector.copied("x") == "x"
+    summary = detail.locator("summary")
+    keys.reach(summary)
+    keys.press("Enter")
+    expect(detail.locator(".nbc-hex pre")).to_be_visible()
+    keys.begin("Messages")
+    keys.run("Messages", "Send again")
+    inspector.told("Sent again to lab.typed.")
+    keys.begin("Messages")
+    keys.run("Messages", "Edit…")
+    expect(inspector.form.locator("textarea")).to_be_focused()
+    keys.press("Control+Enter")
+    expect(inspector.form.get_by_role("status")).to_contain_text("Sent:")
+    keys.press("Escape")
+    expect(inspector.dialog).to_have_count(0)
+    keys.kept()
+    assert len(live.messages("lab.typed")) == 3
+    for label, state in (("Pause", "Go on"), ("Go on", "Pause")):
+        keys.begin("Messages")
+        keys.reach(inspector.title("Messages").get_by_role("button", name=label))
+        keys.press("Space")
+        assert keys.has(inspector.title("Messages").get_by_role("button", name=state))
+    filters = inspector.title("Messages").get_by_role("button", name="More filters")
+    # A toolbar is one stop; arrows go along it.
+    keys.reach(filters, "ArrowRight")
+    keys.ringed()
+    keys.press("Space")
+    sender = inspector.section("messages").get_by_role("searchbox", name="the connection")
+    keys.reach(sender)
+
+
+def channel(keys: Keys, inspector: Inspector, live: Live) -> None:
+    live.execute('nb.Channel("lab.unread").send({"n": 1})')
+    inspector.only("Channels")
+    keys.find("Channels", "lab.unread")
+    keys.run("Channels", "Cell")
+    inspector.notebook.wait(
+        "() => nbtest.panel().content.activeCell.model.sharedModel.getSource()"
+        ".includes('lab.unread')"
+    )
+    keys.begin("Channels")
+    keys.run("Channels", "Send…")
+    expect(inspector.form.locator("input")).to_have_value("lab.unread")
+    keys.answer("Close")
+
+
+def consumer(keys: Keys, inspector: Inspector, live: Live) -> None:
+    inspector.only("Consumers")
+    detail = keys.find("Consumers", "lab.measure")
+    keys.reach(detail.locator(".nbc-trace"))
+    keys.ringed()
+    keys.begin("Consumers")
+    keys.run("Consumers", "Disconnect…")
+    expect(inspector.dialog).to_contain_text("worker.ipynb")
+    keys.answer("Cancel")
+
+
+def problem(keys: Keys, inspector: Inspector, live: Live) -> None:
+    live.execute('nb.Channel("lab.measure").send({"n": -7})')
+    inspector.only("Problems")
+    expect(inspector.row("problems", "lab.measure #")).to_contain_text("cannot measure -7")
+    keys.begin("Problems")
+    keys.open_first("Problems", "cannot measure -7")
+    keys.choose("Problems", "Discard Dead Letter…")
+    keys.answer("Cancel")
+    keys.begin("Problems")
+    keys.run("Problems", "Send again")
+    inspector.told("in its channel again")
+
+
+def client(keys: Keys, inspector: Inspector, live: Live) -> None:
+    inspector.only("Clients")
+    keys.find("Clients", "feeder.py")
+    keys.run("Clients", "Disconnect…")
+    keys.answer("Cancel")
+    keys.choose("Clients", "Disconnect Client…")
+    keys.answer("Cancel")
+
+
+def layer(keys: Keys, inspector: Inspector, live: Live) -> None:
+    inspector.only("Layer", "Groups", "Channels")
+    keys.begin("Layer")
+    panel = inspector.section("layer").locator(".nbc-layer")
+    panel.locator("dd").first.wait_for()
+    keys.reach(panel)
+    keys.press("End")
+    inspector.notebook.wait("() => document.querySelector('.nbc-layer').scrollTop > 0")
+
+
+@pytest.mark.parametrize("actions", [channel, consumer, problem, client, layer])
+def test_actions_of_a(
+    inspector: Inspector,
+    keys: Keys,
+    live: Live,
+    actions: Callable[[Keys, Inspector, Live], None],
+):
+    actions(keys, inspector, live)
