@@ -1,6 +1,5 @@
 """The inspector as one sees it, and a system with enough going on to look at."""
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -258,7 +257,7 @@ class Live:
             self.script = subprocess.Popen(
                 [sys.executable, "feeder.py"],
                 cwd=self.server.work,
-                env=self.environment,
+                env=self.server.outside,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -266,16 +265,6 @@ class Live:
             )
         assert self.script.stdout is not None
         assert self.script.stdout.readline() == "ready\n", self.script_log.read_text()
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Of a process that belongs to this server."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("NBCHANNELS", "JPY"))}
-        return kept | {
-            "NBCHANNELS_URL": self.server.url,
-            "NBCHANNELS_TOKEN": self.server.token,
-            "JUPYTER_TOKEN": self.server.token,
-        }
 
     def execute(self, code: str) -> None:
         """In the kernel of the first notebook, without a cell."""

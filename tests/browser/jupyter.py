@@ -131,6 +131,17 @@ class Jupyter:
             return False
         return True
 
+    @property
+    def outside(self) -> dict[str, str]:
+        """The environment of a process that belongs to this server, but is no kernel of it."""
+        ours = ("JUPYTER", "JPY", "NBCHANNELS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return kept | {
+            "NBCHANNELS_URL": self.url,
+            "NBCHANNELS_TOKEN": self.token,
+            "JUPYTER_TOKEN": self.token,
+        }
+
     # What anyone may ask of it.
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:

@@ -147,7 +147,7 @@ def test_what_is_copied_runs_and_sends_the_same(inspector: Inspector, live: Live
     before = live.sent("lab.loss")
     done = subprocess.run(
         ["sh", "-c", f"{line} --silent --fail-with-body"],
-        env=live.environment,
+        env=live.server.outside,
         capture_output=True,
         text=True,
         timeout=60,
@@ -156,7 +156,7 @@ def test_what_is_copied_runs_and_sends_the_same(inspector: Inspector, live: Live
     assert live.sent("lab.loss") == before + 1
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=live.environment,
+        env=live.server.outside,
         capture_output=True,
         text=True,
         timeout=60,
