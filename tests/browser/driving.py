@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.jupyter import ROOT, Jupyter
 
@@ -58,9 +58,9 @@ class View:
             "view.querySelector('.nbc-chip').textContent.startsWith(argument)", start, timeout
         )
 
-    @property
-    def chip(self) -> str:
-        return self.element.locator(".nbc-chip").text_content() or ""
+    def expect_chip(self, text: str) -> None:
+        """The chip says this and no more, once it has said it for the first time."""
+        expect(self.element.locator(".nbc-chip")).to_have_text(text)
 
     def wait_for_legend(self, name: str, value: str, timeout: int = PATIENCE) -> None:
         """Wait until the legend says this value of this series."""

@@ -1,7 +1,7 @@
-"""The inspector in JupyterLab's right sidebar: every panel and every action, on a live server."""
+"""The inspector in JupyterLab and Notebook 7: where it is, what it costs, what it survives."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,24 +9,11 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import visiting
 from tests.browser.driving import AWAY, PATIENCE, Visitor
-from tests.browser.inspecting import KEEP_COPIES, Inspector
+from tests.browser.inspecting import Inspector
 from tests.browser.jupyter import Jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-CELLS = {
-    "import": "import nbchannels as nb\nimport numpy as np",
-    "consume": '@nb.consume("inspected.work")\n'
-    "def measure(message):\n"
-    '    if message["n"] < 0:\n'
-    "        raise ValueError(f\"cannot measure {message['n']}\")\n",
-    "work": 'for n in (1, 2, -3):\n    nb.Channel("inspected.work").send({"n": n})\n'
-    'nb.Channel("inspected.lonely").send({"n": 1})',
-    "view": 'nb.LivePlot("inspected.loss")',
-    "send": 'nb.Group("inspected.arrays").send({"frame": np.zeros((64, 64)), "name": "zeros"})\n'
-    "for y in range(5):\n"
-    '    nb.Group("inspected.loss").send({"y": y, "deep": {"list": [1, {"two": 2}]}})',
-}
 COUNT_CALLS = """() => {
   const client = nbtest.client();
   const original = client.call.bind(client);
@@ -35,81 +22,42 @@ COUNT_CALLS = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def inspector(browser: Browser, jupyter: Jupyter) -> Iterator[Inspector]:
-    jupyter.write_notebook("inspected.ipynb", CELLS)
-    with visiting(browser, jupyter) as visitor:
-        notebook = visitor.open("inspected.ipynb")
-        notebook.page.evaluate(KEEP_COPIES)
-        notebook.run("import", "consume", "view")
-        found = Inspector(notebook).open()
-        # Messages are recorded while somebody looks.
-        found.only("Messages")
-        found.section("messages").locator(".nbc-nothing-yet, .nbc-row").first.wait_for()
-        notebook.wait("() => document.querySelector('#nbchannels-section-messages') !== null")
-        notebook.run("work", "send")
-        found.row("messages", "inspected.loss").wait_for(timeout=PATIENCE)
-        yield found
-
-
-def test_groups_are_listed_with_who_is_there(inspector: Inspector):
-    inspector.only("Groups", "Messages")
-    # The row is there as soon as somebody watches; its figures follow with the next look.
-    row = inspector.row("groups", "inspected.loss")
-    expect(row).to_contain_text("1 subscriber", timeout=PATIENCE)
-    expect(row).to_contain_text("5 kept", timeout=PATIENCE)
-    inspector.pictures("groups")
-    detail = inspector.select("groups", "inspected.loss")
-    detail.locator(".nbc-person").wait_for(timeout=PATIENCE)
-    assert "page" in detail.inner_text()
-    inspector.close("groups")
-    inspector.section("groups").locator("input").fill("arrays")
-    inspector.notebook.wait(
-        "() => document.querySelectorAll('#nbchannels-section-groups .nbc-row:not([hidden])')"
-        ".length === 1"
-    )
-    inspector.section("groups").locator("input").fill("")
-
-
 def test_a_message_is_a_tree(inspector: Inspector):
-    inspector.only("Messages")
-    detail = inspector.select("messages", "inspected.loss")
-    tree = detail.locator("[role=tree]")
-    tree.wait_for(timeout=PATIENCE)
-    assert "deep" in tree.inner_text()
-    tree.locator("[role=treeitem]").first.focus()
+    inspector.seek("lab.loss")
+    # The older ones all have it.
+    inspector.section("messages").get_by_role("searchbox").nth(1).fill("deep")
+    expect(inspector.row("messages", "deep")).to_be_visible()
+    detail = inspector.select("messages", "deep")
+    tree = detail.get_by_role("tree")
+    expect(tree).to_contain_text("deep")
+    tree.get_by_role("treeitem").first.focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight"):
         inspector.page.keyboard.press(key)
     inspector.pictures("message")
     inspector.page.keyboard.press("Escape")
-    detail.wait_for(state="hidden")
-    detail = inspector.select("messages", "inspected.arrays")
-    tree.wait_for(timeout=PATIENCE)
-    assert "64×64" in tree.inner_text()
-    inspector.close("messages")
+    expect(detail).to_be_hidden()
 
 
 def test_a_message_is_written_in_a_dialog(inspector: Inspector):
     inspector.only("Groups")
-    inspector.select("groups", "inspected.loss")
+    inspector.select("groups", "lab.loss")
     inspector.act("groups", "Send…")
-    form = inspector.page.locator(".nbc-form")
-    form.wait_for(timeout=PATIENCE)
-    assert form.locator("input").input_value() == "inspected.loss"
+    form = inspector.form
+    expect(form.locator("input")).to_have_value("lab.loss")
     assert (form.locator("textarea").bounding_box() or {})["height"] > 120
     form.locator("textarea").fill("{not json")
-    assert form.locator("button").is_disabled()
-    assert "no JSON yet" in form.inner_text()
+    expect(form.get_by_role("button", name="Send")).to_be_disabled()
+    expect(form.get_by_role("alert")).to_contain_text("no JSON yet")
     inspector.pictures("send-problem")
     form.locator("textarea").fill('{"y": 42}')
     form.locator("textarea").press("Control+Enter")
-    form.locator(".nbc-answer[data-tone=good]").wait_for(timeout=PATIENCE)
-    assert "1 subscriber" in form.locator(".nbc-answer").inner_text()
-    names = form.locator("datalist option").evaluate_all("all => all.map(one => one.value)")
-    assert "inspected.arrays" in names
+    expect(form.locator(".nbc-answer[data-tone=good]")).to_contain_text("3 subscribers")
+    inspector.notebook.wait(
+        "() => [...document.querySelectorAll('.nbc-form datalist option')]"
+        ".some(one => one.value === 'lab.frames')"
+    )
     inspector.pictures("send")
     inspector.confirm("Close")
-    inspector.close("groups")
 
 
 def test_all_commands_say_what_they_are(inspector: Inspector):
@@ -126,18 +74,12 @@ def test_all_commands_say_what_they_are(inspector: Inspector):
     assert wrong[1] == []
 
 
-def test_the_status_bar_and_the_running_panel(inspector: Inspector):
+def test_the_status_bar_opens_it(inspector: Inspector):
     chip = inspector.page.locator(".nbc-status-chip")
-    assert "Channels live" in chip.inner_text()
-    inspector.notebook.command("running:show-panel")
-    running = inspector.page.locator(".jp-RunningSessions")
-    running.locator("text=inspected.work → measure").wait_for(timeout=PATIENCE)
-    inspector.pictures("running")
-    inspector.notebook.command("filebrowser:activate")
-    inspector.notebook.command("application:toggle-right-area")
-    inspector.sidebar.wait_for(state="hidden")
+    expect(chip).to_contain_text("Channels live")
+    inspector.hide()
     chip.click()
-    inspector.sidebar.wait_for(timeout=PATIENCE)
+    expect(inspector.sidebar).to_be_visible()
 
 
 def test_hidden_or_collapsed_it_asks_nothing(inspector: Inspector):
@@ -170,7 +112,7 @@ def test_a_live_plot_in_a_tab_is_there_after_a_reload(visitor: Visitor, jupyter:
     panel.locator(".nbc-value", has_text="4").wait_for(timeout=PATIENCE)
     notebook.picture("inspector-plot")
     notebook.command("nbchannels:open-plot", group="tabbed")
-    assert panel.count() == 1
+    expect(panel).to_have_count(1)
     # The layout is saved when nothing has changed for a while.
     for _ in range(40):
         kept = jupyter.ask("GET", "lab/api/workspaces")
@@ -191,8 +133,7 @@ def test_it_is_in_notebook_7_too(visitor: Visitor, jupyter: Jupyter):
     inspector.row("groups", "seven").wait_for(timeout=PATIENCE)
     notebook.command("nbchannels:open-plot", group="seven")
     value = notebook.page.locator(".nbc-plot-panel .nbc-value", has_text="7")
-    value.wait_for(timeout=PATIENCE)
-    assert value.is_visible()
+    expect(value).to_be_visible()
     assert (notebook.page.locator(".nbc-plot-panel").bounding_box() or {})["height"] >= 300
     notebook.picture("inspector-notebook-7")
 
@@ -246,9 +187,9 @@ def test_it_waits_for_a_server_that_is_away(browser: Browser, own_jupyter: Calla
         server.kill()
         state = inspector.sidebar.locator(".nbc-state-line .nbc-state")
         inspector.sidebar.locator(".nbc-state[data-tone=busy]").wait_for(timeout=PATIENCE)
-        assert "reconnecting" in state.inner_text()
+        expect(state).to_contain_text("reconnecting")
         # What was known stays to be read.
-        assert inspector.row("groups", "away").is_visible()
+        expect(inspector.row("groups", "away")).to_be_visible()
         notebook.picture("inspector-away")
         server.start()
         inspector.sidebar.locator(".nbc-state[data-tone=good]").wait_for(timeout=PATIENCE)

@@ -15,6 +15,7 @@ SIDEBAR = "#nbchannels-inspector"
 #: What axe says of elements that it cannot measure by their nature: a number of one digit, and a
 #: field in which nobody has written.
 UNMEASURED = ("Element content is too short", "Element has no value")
+CUT_OFF = "Element's background color could not be determined because it"
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +65,7 @@ def layer(inspector: Inspector) -> None:
     inspector.section("layer").get_by_role("meter").first.wait_for()
 
 
-@pytest.mark.parametrize(
-    "panel", [groups, messages, channels, consumers, problems, clients, layer]
-)
+@pytest.mark.parametrize("panel", [groups, messages, channels, consumers, problems, clients, layer])
 def test_a_panel_with_its_details(
     inspector: Inspector, axe: Axe, panel: Callable[[Inspector], None]
 ):
@@ -78,10 +77,7 @@ def test_a_panel_with_its_details(
 def test_all_panels_at_once_and_none(inspector: Inspector, axe: Axe):
     inspector.only(*PANELS)
     # Where there is so little room the last row of a list is cut off.
-    assert_free(
-        axe, inspector, SIDEBAR, ".nbc-status-item",
-        unmeasured=(*UNMEASURED, "Element's background color could not be determined because it is"),
-    )  # fmt: skip
+    assert_free(axe, inspector, SIDEBAR, ".nbc-status-item", unmeasured=(*UNMEASURED, CUT_OFF))
     inspector.only()
     assert_free(axe, inspector, SIDEBAR)
 

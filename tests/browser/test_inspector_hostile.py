@@ -1,4 +1,4 @@
-"""What people who mean ill write into messages, names of files and errors stays text, in Chromium."""
+"""What people who mean ill write into messages, errors and names of files stays text."""
 
 import json
 import subprocess

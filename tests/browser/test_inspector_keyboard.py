@@ -135,9 +135,7 @@ class Keys:
 
     def run(self, section: str, label: str) -> None:
         """Go to a button of the details, and press it."""
-        button = self.inspector.section(section.lower()).locator(
-            ".nbc-action", has_text=label
-        )
+        button = self.inspector.section(section.lower()).locator(".nbc-action", has_text=label)
         self.reach(button)
         self.ringed()
         self.press("Enter")
@@ -179,9 +177,9 @@ def test_the_sidebar_is_reached_from_the_palette(inspector: Inspector, keys: Key
     search = inspector.page.locator(".lm-CommandPalette input")
     expect(search).to_be_focused()
     keys.type("Show Channels")
-    expect(
-        inspector.page.locator(".lm-CommandPalette-item.lm-mod-active")
-    ).to_contain_text("Show Channels")
+    expect(inspector.page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text(
+        "Show Channels"
+    )
     keys.press("Enter")
     expect(inspector.sidebar).to_be_visible()
     # JupyterLab gives the focus back to the notebook when its palette closes.
