@@ -266,6 +266,23 @@ class Live:
         assert self.script.stdout is not None
         assert self.script.stdout.readline() == "ready\n", self.script_log.read_text()
 
+    def speak(self) -> None:
+        """Send some of everything, while the list of messages is open and somebody records."""
+        self.inspector.only("Messages")
+        self.inspector.title("Messages").get_by_role("button", name="Empty the list").click()
+        self.inspector.row("messages", "lab.feed").wait_for(timeout=PATIENCE)
+        self.execute(BENCH["send"])
+        self.execute('nb.Channel("lab.measure").send({"n": 1})')
+        self.execute('nb.Channel("lab.unread").send({"n": 1})')
+        self.inspector.row("messages", "lab.unread").wait_for(timeout=PATIENCE)
+
+    @property
+    def script_key(self) -> str:
+        """What the server calls the script that runs."""
+        clients = self.server.ask("GET", "nbchannels/api/clients")["clients"]
+        (found,) = [c for c in clients if c["label"] == "feeder.py" and c["connected"]]
+        return str(found["key"])
+
     def execute(self, code: str) -> None:
         """In the kernel of the first notebook, without a cell."""
         self.page.evaluate("code => nbtest.execute(code)", code)

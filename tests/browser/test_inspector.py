@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import visiting
 from tests.browser.driving import AWAY, PATIENCE, Visitor
-from tests.browser.inspecting import Inspector
+from tests.browser.inspecting import Inspector, Live
 from tests.browser.jupyter import Jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -22,7 +22,8 @@ COUNT_CALLS = """() => {
 }"""
 
 
-def test_a_message_is_a_tree(inspector: Inspector):
+def test_a_message_is_a_tree(inspector: Inspector, live: Live):
+    live.speak()
     inspector.seek("lab.loss")
     # The older ones all have it.
     inspector.section("messages").get_by_role("searchbox").nth(1).fill("deep")

@@ -24,6 +24,10 @@ def test_every_panel_shows_its_part_of_the_system(inspector: Inspector, live: Li
     inspector.only("Channels")
     row = inspector.row("channels", "lab.lonely")
     expect(row).to_contain_text("1 waiting · nobody receives")
+    expect(inspector.select("channels", "lab.lonely")).to_contain_text(
+        "insert a cell with a consumer"
+    )
+    inspector.pictures("live-channels")
     inspector.only("Consumers")
     expect(inspector.row("consumers", "lab.measure")).to_contain_text("cannot measure -3")
     detail = inspector.select("consumers", "lab.measure")
@@ -33,13 +37,16 @@ def test_every_panel_shows_its_part_of_the_system(inspector: Inspector, live: Li
     inspector.pictures("live-consumers")
     inspector.only("Problems")
     expect(inspector.row("problems", "lab.measure #")).to_contain_text("cannot measure -3")
+    inspector.select("problems", "lab.measure #").locator(".nbc-trace").wait_for()
     inspector.pictures("live-problems")
     inspector.only("Clients")
     kinds = {"bench.ipynb": "kernel", "watch.ipynb": "kernel", "worker.ipynb": "kernel",
              "feeder.py": "script"}  # fmt: skip
     for name, kind in kinds.items():
         expect(inspector.row("clients", name).locator(".nbc-kind")).to_have_text(kind)
-    expect(inspector.select("clients", "feeder.py").locator(".nbc-tag")).to_have_text("lab.loss")
+    expect(inspector.select("clients", live.script_key).locator(".nbc-tag")).to_have_text(
+        "lab.loss"
+    )
     inspector.pictures("live-clients")
     inspector.only("Layer")
     layer = inspector.section("layer")
@@ -50,6 +57,7 @@ def test_every_panel_shows_its_part_of_the_system(inspector: Inspector, live: Li
         )
     facts = layer.locator("dt", has_text="Dead letters").locator("+ dd")
     expect(facts).to_have_text("1")
+    inspector.pictures("live-layer")
     inspector.only(*PANELS)
     expect(inspector.sidebar.locator(".nbc-section:visible")).to_have_count(7)
     inspector.pictures("live-all")
@@ -171,7 +179,7 @@ def test_a_failure_is_told_of_once_while_nobody_looks(inspector: Inspector, live
 def test_a_client_is_disconnected(inspector: Inspector, live: Live):
     inspector.only("Clients")
     assert live.script is not None
-    inspector.select("clients", "feeder.py")
+    inspector.select("clients", live.script_key)
     inspector.act("clients", "Disconnect…")
     expect(inspector.dialog).to_contain_text("feeder.py gets no more messages")
     inspector.confirm("Cancel")

@@ -35,42 +35,43 @@ def assert_free(
         assert not open_, f"{theme}\n{described(open_)}"
 
 
-def groups(inspector: Inspector) -> None:
+def groups(inspector: Inspector, live: Live) -> None:
     expect(inspector.select("groups", "lab.loss").locator(".nbc-person")).to_have_count(3)
 
 
-def messages(inspector: Inspector) -> None:
+def messages(inspector: Inspector, live: Live) -> None:
+    live.speak()
     inspector.seek("lab.loss")
     inspector.title("Messages").get_by_role("button", name="More filters").click()
     inspector.select("messages", "lab.loss").get_by_role("tree").wait_for()
 
 
-def channels(inspector: Inspector) -> None:
+def channels(inspector: Inspector, live: Live) -> None:
     inspector.select("channels", "lab.")
 
 
-def consumers(inspector: Inspector) -> None:
+def consumers(inspector: Inspector, live: Live) -> None:
     inspector.select("consumers", "lab.measure").locator(".nbc-trace").wait_for()
 
 
-def problems(inspector: Inspector) -> None:
+def problems(inspector: Inspector, live: Live) -> None:
     inspector.select("problems", "lab.measure #").locator(".nbc-trace").wait_for()
 
 
-def clients(inspector: Inspector) -> None:
-    inspector.select("clients", "feeder.py").locator(".nbc-tag").wait_for()
+def clients(inspector: Inspector, live: Live) -> None:
+    inspector.select("clients", live.script_key).locator(".nbc-tag").wait_for()
 
 
-def layer(inspector: Inspector) -> None:
+def layer(inspector: Inspector, live: Live) -> None:
     inspector.section("layer").get_by_role("meter").first.wait_for()
 
 
 @pytest.mark.parametrize("panel", [groups, messages, channels, consumers, problems, clients, layer])
 def test_a_panel_with_its_details(
-    inspector: Inspector, axe: Axe, panel: Callable[[Inspector], None]
+    inspector: Inspector, axe: Axe, live: Live, panel: Callable[[Inspector, Live], None]
 ):
     inspector.only(panel.__name__.capitalize())
-    panel(inspector)
+    panel(inspector, live)
     assert_free(axe, inspector, SIDEBAR)
 
 
