@@ -20,6 +20,10 @@ def test_every_panel_shows_its_part_of_the_system(inspector: Inspector, live: Li
     expect(people).to_have_count(3)
     for who in ("feeder.py", "watch.ipynb", "page"):
         expect(people.filter(has_text=who)).to_have_count(1)
+    # In a narrow sidebar too the name is there to be read.
+    inspector.notebook.wait(
+        "() => [...document.querySelectorAll('.nbc-person-name')].every(n => n.clientWidth > 40)"
+    )
     inspector.pictures("live-groups")
     inspector.only("Channels")
     row = inspector.row("channels", "lab.lonely")
