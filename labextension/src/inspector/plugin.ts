@@ -186,6 +186,11 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       isPaused: () => messages.paused,
       refresh: panel => {
         ({ groups, problems, clients })[panel].hurry();
+        if (panel === 'clients') {
+          // The Running panel lists them while their section is closed.
+          void clients.refresh();
+          void consumers.refresh();
+        }
       }
     });
     addMenus(app, palette, trans);

@@ -62,11 +62,12 @@ export class Sidebar extends SidePanel {
     }
   }
 
-  /** Open a section, if it is closed. */
+  /** Open a section, if it is closed, and go there. */
   reveal(name: string): void {
     const index = this.sections.findIndex(section => section.name === name);
     if (index !== -1 && this.content instanceof AccordionPanel) {
       this.content.expand(index);
+      this.content.titles[index]?.focus();
     }
   }
 
@@ -102,6 +103,14 @@ export class Sidebar extends SidePanel {
   override dispose(): void {
     this.release();
     super.dispose();
+  }
+
+  /** Whoever asked for it goes on here, with the keyboard too. */
+  protected override onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    if (this.content instanceof AccordionPanel && !this.node.contains(document.activeElement)) {
+      this.content.titles[0]?.focus();
+    }
   }
 
   protected override onAfterAttach(message: Message): void {

@@ -75,7 +75,11 @@ export class StatusChip extends Widget {
     ].join('\n');
     if (this.button.title !== title) {
       this.button.title = title;
-      this.button.setAttribute('aria-label', `${text}. ${problems > 0 ? trans.__('Show the problems') : trans.__('Show the channels')}`);
+    }
+    const action = problems > 0 ? trans.__('Show the problems') : trans.__('Show the channels');
+    const label = `${text}. ${action}`;
+    if (this.button.getAttribute('aria-label') !== label) {
+      this.button.setAttribute('aria-label', label);
     }
   }
 }
