@@ -28,6 +28,7 @@ from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
+from nbchannels.layers.redis.posting import Posting
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.taking import TakingLayer
@@ -37,7 +38,6 @@ from nbchannels.layers.registry import Bounds
 from nbchannels.names import (
     PROBLEMS,
     is_process_local,
-    process_token,
     require_channel_name,
     require_group_name,
 )
@@ -108,12 +108,11 @@ class RedisChannelLayer(TakingLayer):
         self.registry, self.lock = self._registry, self._lock
         way = ways(hosts)
         self.seal = Seal(symmetric_encryption_keys)
-        self.backbone = Backbone(
-            way.connect, way.where, Keys(prefix), process_token(), self._connected, patience
-        )
+        self.backbone = Backbone(way.connect, way.where, Keys(prefix), self._connected, patience)
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
+        self._posting = Posting(self)
         self._inboxes = Inboxes(self)
         self._upkeep = Upkeep(self.backbone, self._groups, self._queues, self._inboxes, self)
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
@@ -237,7 +236,7 @@ class RedisChannelLayer(TakingLayer):
         if is_process_local(name):
             await self._inboxes.put(name, parcels)
         else:
-            await self._queues.put(name, parcels)
+            await self._posting.put(name, parcels)
 
     async def put_copies(
         self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
@@ -258,7 +257,13 @@ class RedisChannelLayer(TakingLayer):
                     except ChannelsError:
                         full += 1
                 continue
-            await self._put(channel, parcels)
+            try:
+                await self._put(channel, parcels)
+            except (
+                LayerUnavailable
+            ):  # it is in the log all the same: that is no failure of the send
+                full += len(parcels)
+                continue
             full += sum(parcel.future.exception() is not None for parcel in parcels)
         return full
 
