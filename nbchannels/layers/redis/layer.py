@@ -112,7 +112,7 @@ class RedisChannelLayer(TakingLayer):
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
-        self._posting = Posting(self)
+        self._posting = Posting(self, self._queues.news)
         self._inboxes = Inboxes(self)
         self._upkeep = Upkeep(self.backbone, self._groups, self._queues, self._inboxes, self)
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
