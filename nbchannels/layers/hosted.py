@@ -79,11 +79,16 @@ class HostedLayer(ReceivingLayer):
         self._expiries = Limits("channel_expiry", expiry, channel_expiry)
         self.observer: Observer | None = None
         self.present: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None
-        self._lock = threading.Lock()
         self._clock = clock
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with nothing; for the child of a fork, whose locks may be taken, too."""
+        self._lock = threading.Lock()
         self._registry = Registry(
-            self.get_capacity, self._expiries.of, secrets.randbits, self.bounds, group_expiry
+            self.get_capacity, self._expiries.of, secrets.randbits, self.bounds, self.group_expiry
         )
+        self._held = {}
         # Producers and targets that are refused for a time, and whose senders do not know it yet.
         self._refused: set[tuple[str, Kind, str]] = set()
 

@@ -91,6 +91,11 @@ class Backbone:
         self._listener.unlisten(channel)
 
     @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._courier.is_used
+
+    @property
     def trouble(self) -> str:
         """A sentence while Redis does not answer, or is not heard; else empty."""
         return self._courier.trouble or self._listener.trouble

@@ -90,6 +90,11 @@ class Courier:
         # Redis said that it cannot now: it answers well again when it has done something.
         self._is_refused = False
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._task is not None
+
     # Calls.
 
     def run(
@@ -161,7 +166,9 @@ class Courier:
                     self._on_connect()
                 await self._exchange(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
-                if not self._is_closed:
+                if self._connection is None:  # it is not even there: that is another trouble
+                    self._is_refused = False
+                if not self._is_closed and not self._is_refused:
                     self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: the connection to Redis at %s broke", self.where)

@@ -6,6 +6,7 @@ the thread ``nbchannels``; other loops await.
 """
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import logging
@@ -47,6 +48,9 @@ from nbchannels.typing import Kind
 __all__ = ["RedisChannelLayer"]
 
 T = TypeVar("T")
+
+#: Seconds that an exit waits until what is in hand is given back.
+EXIT = 1.0
 
 log = logging.getLogger("nbchannels")
 
@@ -104,11 +108,20 @@ class RedisChannelLayer(TakingLayer):
                           max_channels),
         )  # fmt: skip
         self.require_positive("patience", patience)
+        self._way, self._keys, self._patience = ways(hosts), Keys(prefix), patience
+        self.seal = Seal(symmetric_encryption_keys)
+        # What a fork left to the parent: alive, for whoever ends it ends it for both.
+        self._left: list[Any] = []
+        self._begin()
+        bridge.listen(self)
+
+    def _begin(self) -> None:
         #: The local state, and what guards it.
         self.registry, self.lock = self._registry, self._lock
-        way = ways(hosts)
-        self.seal = Seal(symmetric_encryption_keys)
-        self.backbone = Backbone(way.connect, way.where, Keys(prefix), self._connected, patience)
+        way = self._way
+        self.backbone = Backbone(
+            way.connect, way.where, self._keys, self._connected, self._patience
+        )
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
@@ -118,6 +131,19 @@ class RedisChannelLayer(TakingLayer):
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
+
+    def forked(self) -> None:
+        """After a fork, in the child: connections, and what is in hand, stayed with the parent."""
+        self._left.append((self.backbone, self._groups, self._queues, self._inboxes, self._upkeep))
+        self._left.append((self._outbox, self._registry, self._held))
+        self._forget()
+        self._begin()
+
+    def exiting(self) -> None:
+        """The interpreter ends: what is in hand goes back, for up to 1 s."""
+        if self.backbone.is_used and not self._is_closed:
+            with contextlib.suppress(TimeoutError, ChannelsError):
+                bridge.run(self.close(), EXIT)
 
     # What the parts need of their layer.
 

@@ -39,6 +39,10 @@ local c = redis.call('HMGET', meta, 'sent', 'bytes', 'capacity', 'expiry', 'used
 local sent, bytes = tonumber(c[1] or 0), tonumber(c[2] or 0)
 local capacity, expiry = tonumber(c[3] or ARGV[4]), tonumber(c[4] or ARGV[5])
 local refused = tonumber(c[6] or 0)
+-- Here and not by who takes: where memory is short that is refused, and taking must go on.
+if redis.call('EXISTS', queue) == 0 then
+  redis.call('XGROUP', 'CREATE', queue, 'r', '0', 'MKSTREAM')
+end
 local length = redis.call('XLEN', queue)
 if length == 0 then bytes = 0 end
 local waiting = length - held()

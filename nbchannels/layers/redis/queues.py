@@ -16,6 +16,7 @@ from nbchannels.layers.bindings import compiled_glob, is_glob
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.calls import Unanswered
 from nbchannels.layers.redis.entries import unpack_letter
 from nbchannels.layers.redis.group_scripts import WATCH
 from nbchannels.layers.redis.process_scripts import ALIVE
@@ -176,7 +177,12 @@ class Queues:
         """Take what is wanted; whether there may be more that is."""
         layer, channel = self._layer, puller.channel
         if not puller.is_registered:
-            await self._register(puller)
+            try:
+                await self._register(puller)
+            except Unanswered:
+                raise
+            except LayerUnavailable:
+                pass  # memory is short, for one: to take is what helps
         if puller.is_unsure:
             await self._reconcile(puller)
         # In this order: who sends after it has looked here tells of it.
