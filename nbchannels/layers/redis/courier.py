@@ -33,7 +33,7 @@ from redis.exceptions import (
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.scripts import Script
 
-__all__ = ["Courier", "Unanswered"]
+__all__ = ["Call", "Courier", "Unanswered", "end"]
 
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
@@ -63,8 +63,20 @@ class Unanswered(LayerUnavailable):
     written = False
 
 
-class _Call:
-    __slots__ = ("arguments", "deadline", "future", "packed", "script", "written")
+class Call:
+    """One call, until it is answered.
+
+    Attributes:
+        arguments: the name of the command first.
+        script: that it runs.
+        future: of its answer.
+        deadline: when its patience ends, monotonic.
+        packed: as it is written.
+        written: whether Redis may have done it.
+        moves: how often it was sent on to another node.
+    """
+
+    __slots__ = ("arguments", "deadline", "future", "moves", "packed", "script", "written")
 
     def __init__(
         self,
@@ -79,6 +91,12 @@ class _Call:
         self.deadline = deadline
         self.packed: Sequence[bytes] = ()
         self.written = False
+        self.moves = 0
+
+    @property
+    def key(self) -> str:
+        """The first one."""
+        return str(self.arguments[1] if self.script is None else self.arguments[3])
 
 
 class Courier:
@@ -107,8 +125,8 @@ class Courier:
         self._connect = connect
         self._packer = connect()
         self._on_connect = on_connect
-        self._pending: deque[_Call] = deque()
-        self._waiting: deque[_Call] = deque()
+        self._pending: deque[Call] = deque()
+        self._waiting: deque[Call] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
@@ -138,15 +156,22 @@ class Courier:
         if self._is_closed:
             future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
             return future
-        call = _Call(arguments, script, future, time.monotonic() + self.patience)
+        call = Call(arguments, script, future, time.monotonic() + self.patience)
         call.packed = self._packer.pack_command(*arguments)
+        self._queue(call)
+        self._begin()
+        return future
+
+    def _queue(self, call: Call) -> None:
         self._pending.append(call)
         self._wake.set()
+
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve())
         if self._clock is None:
             self._clock = loop.call_later(LOOK, self._look)
-        return future
 
     # The connection.
 
@@ -159,9 +184,7 @@ class Courier:
                 async with asyncio.timeout(CONNECT):
                     await connection.connect()
                 self._connection = connection
-                if self.trouble:
-                    log.info("nbchannels: Redis at %s answers again", self.where)
-                self.trouble = ""
+                self._well()
                 pause = PAUSE
                 self._write_again()
                 if self._on_connect is not None:
@@ -184,6 +207,11 @@ class Courier:
         if not self.trouble:
             log.warning("nbchannels: %s; trying again", sentence)
         self.trouble = sentence
+
+    def _well(self) -> None:
+        if self.trouble:
+            log.info("nbchannels: Redis at %s answers again", self.where)
+        self.trouble = ""
 
     def _write_again(self) -> None:
         """What was written and not answered goes first, in its order."""
@@ -228,17 +256,19 @@ class Courier:
             if parts:
                 await connection.send_packed_command(parts, check_health=False)
 
-    def _answer(self, call: _Call, answer: Any) -> None:
+    def _answer(self, call: Call, answer: Any) -> None:
         if call.future.done():
             return
         if not isinstance(answer, RedisError):
+            if self.trouble:  # such as LOADING, a moment ago
+                self._well()
             call.future.set_result(answer)
         elif isinstance(answer, NoScriptError) and call.script is not None:
             _, _, *rest = call.arguments
             call.packed = self._packer.pack_command("EVAL", call.script.text, *rest)
-            self._pending.append(call)
-            self._wake.set()
+            self._queue(call)
         elif isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
+            self._note(answer)
             self._later(call)
             self.abort()
         elif isinstance(answer, _TEMPORARY):
@@ -247,14 +277,10 @@ class Courier:
         else:
             call.future.set_exception(self._refusal(call, answer))
 
-    def _later(self, call: _Call) -> None:
-        def again() -> None:
-            self._pending.append(call)
-            self._wake.set()
+    def _later(self, call: Call) -> None:
+        asyncio.get_running_loop().call_later(0.1, self._queue, call)
 
-        asyncio.get_running_loop().call_later(0.1, again)
-
-    def _refusal(self, call: _Call, answer: RedisError) -> LayerUnavailable:
+    def _refusal(self, call: Call, answer: RedisError) -> LayerUnavailable:
         what = call.script.name if call.script is not None else call.arguments[0]
         if isinstance(answer, OutOfMemoryError) or str(answer).startswith("OOM"):
             return LayerUnavailable(
@@ -288,7 +314,7 @@ class Courier:
         if (self._waiting or self._pending) and not self._is_closed:
             self._clock = asyncio.get_running_loop().call_later(LOOK, self._look)
 
-    def _unanswered(self, call: _Call) -> Unanswered:
+    def _unanswered(self, call: Call) -> Unanswered:
         done = "it may have been done" if call.written else "nothing was sent"
         why = self.trouble or f"Redis at {self.where} does not answer"
         error = Unanswered(f"{why}; given up after {self.patience:g} s: {done}")
@@ -302,9 +328,7 @@ class Courier:
         if self._clock is not None:
             self._clock.cancel()
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(BaseException):
-                await task
+            await end(task)
         for call in (*self._waiting, *self._pending):
             if not call.future.done():
                 call.future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
@@ -318,3 +342,12 @@ class Courier:
         ]
         if waiting:
             await asyncio.wait(waiting, timeout=patience)  # type: ignore[type-var]
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: redis-py, while it connects, may swallow one."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.2)
+    if not task.cancelled():
+        task.exception()

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
 
+from nbchannels.layers.redis.courier import end
+
 __all__ = ["Listener"]
 
 #: Seconds to connect; between two attempts at first and at most; between two signs of life.
@@ -117,9 +119,7 @@ class Listener:
                 await self._hear(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if not self._is_closed:
-                    if not self.trouble:
-                        log.info("nbchannels: Redis at %s is not heard: %s", self._where, error)
-                    self.trouble = f"Redis at {self._where} is not heard: {error}"
+                    self._note(error)
             finally:
                 self._connection = None
                 if beating is not None:
@@ -130,6 +130,11 @@ class Listener:
             if not self._is_closed:
                 await asyncio.sleep(pause * (0.5 + _chance.random()))
                 pause = min(pause * 2, MOST_PAUSE)
+
+    def _note(self, error: BaseException) -> None:
+        if not self.trouble:
+            log.info("nbchannels: Redis at %s is not heard: %s", self._where, error)
+        self.trouble = f"Redis at {self._where} is not heard: {error}"
 
     async def _beat(self, connection: Any) -> None:
         while True:
@@ -147,8 +152,8 @@ class Listener:
                     disable_decoding=True, timeout=math.inf, disconnect_on_error=False
                 )
             except ResponseError as error:
-                log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
-                raise
+                self._refused(error)
+                continue
             self._last = time.monotonic()
             self.trouble = ""
             if not isinstance(news, list) or len(news) < 3:
@@ -163,8 +168,17 @@ class Listener:
                 if not one.ready.done():
                     one.ready.set_result(None)
                 one.restored()
-            elif kind == b"sunsubscribe":  # its slot has moved to another node
-                one.restored()
+            elif kind == b"sunsubscribe":
+                self._dropped(name)
+
+    def _refused(self, error: ResponseError) -> None:
+        """A channel cannot be heard: all are asked for again, on a new connection."""
+        if not self.trouble:
+            log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
+        raise error
+
+    def _dropped(self, name: bytes) -> None:
+        """Redis says that a channel is not heard here any more."""
 
     def abort(self) -> None:
         """Break the connection; another one is made."""
@@ -177,9 +191,7 @@ class Listener:
         self._is_closed = True
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(BaseException):
-                await task
+            await end(task)
         for heard in self._heard.values():
             heard.ready.cancel()
         self._heard.clear()
