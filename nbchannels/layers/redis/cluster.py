@@ -24,7 +24,7 @@ from redis.exceptions import (
 )
 
 from nbchannels.layers.redis.backbone import Backbone
-from nbchannels.layers.redis.courier import Argument, Call, Courier, end
+from nbchannels.layers.redis.courier import Argument, Call, Courier, end, packed
 from nbchannels.layers.redis.entries import Keys
 from nbchannels.layers.redis.listener import Listener
 from nbchannels.layers.redis.scripts import Script
@@ -63,15 +63,15 @@ class _NodeCourier(Courier):
             future = asyncio.get_running_loop().create_future()
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             permit = Call(("ASKING",), None, future, call.deadline)
-            permit.packed = self._packer.pack_command("ASKING")
+            permit.packed = packed(("ASKING",))
             self._queue(permit)
         self._queue(call)
         self._begin()
 
     def give_back(self) -> list[Call]:
         """All that was not answered, in its order; it is not sent here any more."""
-        calls = [*self._waiting, *self._pending]
-        self._waiting.clear()
+        self._write_again()
+        calls = list(self._pending)
         self._pending.clear()
         return [call for call in calls if not call.future.done() and call.arguments[0] != "ASKING"]
 

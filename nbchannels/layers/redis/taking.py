@@ -48,11 +48,13 @@ class TakingLayer(HostedLayer):
     def take(self, channel: str, waiter: Waiter | None, *, front: bool = False) -> Letter | None:
         """See `ReceivingLayer.take`; what is not here is fetched."""
         letter = super().take(channel, waiter, front=front)
-        if is_process_local(channel):
-            if not self._inboxes.is_here(channel):
+        if letter is not None:
+            if self._inboxes.is_full(channel):
+                self._inboxes.has_room(channel)
+        elif is_process_local(channel):
+            if waiter is not None and not self._inboxes.is_here(channel):
                 self._inboxes.opened(channel)
-            self._inboxes.has_room(channel)
-        elif letter is None and waiter is not None:
+        elif waiter is not None:
             self._upkeep.used("channel", channel)
             self._queues.demand(channel)
         return letter
