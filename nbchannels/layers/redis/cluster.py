@@ -202,16 +202,20 @@ class ClusterBackbone(Backbone):
         self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
     ) -> "asyncio.Future[Any]":
         """See `Backbone.run`; the keys have one hash tag."""
-        return self._node_of(slot_of(keys[0])).courier.run(script, keys, arguments)
+        return self._courier_of(keys[0]).run(script, keys, arguments)
 
     def command(self, key: str, *arguments: Argument) -> "asyncio.Future[Any]":
         """See `Backbone.command`."""
-        courier = self._node_of(slot_of(key)).courier
-        return courier.command(arguments[0], key, *arguments[1:])
+        return self._courier_of(key).command(arguments[0], key, *arguments[1:])
+
+    def _courier_of(self, key: str) -> Courier:
+        if self._is_closed:
+            return self._courier  # of `Backbone`; it was never used, and says that it is closed
+        return self._node_of(slot_of(key)).courier
 
     def _node_of(self, slot: int) -> _Node:
         """The one that has a slot; as long as that is not known, any: it will send us on."""
-        if self._asking is None and not self._is_closed:
+        if self._asking is None:
             self._asking = asyncio.get_running_loop().create_task(self._keep_asking())
         address = self._map.owner(slot)
         return self._node(address or next(iter(self._nodes), self._seeds[0]))
@@ -269,6 +273,9 @@ class ClusterBackbone(Backbone):
     ) -> "asyncio.Future[None]":
         """See `Backbone.listen`."""
         ready = asyncio.get_running_loop().create_future()
+        if self._is_closed:
+            ready.cancel()
+            return ready
         heard = self._heard[channel] = _Heard(told, restored, ready)
         self._place(channel, heard)
         return ready
@@ -402,10 +409,10 @@ class ClusterBackbone(Backbone):
         nodes = list(self._nodes.values())
         await asyncio.gather(*(node.courier.settle(1.0) for node in nodes))
         self._is_closed = True
+        await super().close()
         if self._asking is not None:
             await end(self._asking)
         for heard in self._heard.values():
             heard.ready.cancel()
         self._heard.clear()
         await asyncio.gather(*(node.close() for node in self._nodes.values()), *self._closing)
-        await super().close()

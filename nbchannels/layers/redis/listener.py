@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
 
-from nbchannels.layers.redis.courier import end
+from nbchannels.layers.redis.courier import end, packed, writer_of
 
 __all__ = ["Listener"]
 
@@ -48,10 +48,8 @@ class Listener:
         self._heard: dict[bytes, _Heard] = {}
         self._connection: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._writing: asyncio.Lock = asyncio.Lock()
         self._is_closed = False
         self._last = 0.0
-        self._tasks: set[asyncio.Task[Any]] = set()
         #: A sentence while it hears nothing; else empty.
         self.trouble = ""
 
@@ -87,16 +85,12 @@ class Listener:
                 self._send(self._command.replace("SUBSCRIBE", "UNSUBSCRIBE", 1), channel)
 
     def _send(self, *arguments: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._write(self._connection, arguments))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._write(self._connection, arguments)
 
-    async def _write(self, connection: Any, arguments: tuple[Any, ...]) -> None:
-        async with self._writing:
-            with contextlib.suppress(RedisError, OSError):  # the reader sees it too
-                await connection.send_packed_command(
-                    connection.pack_command(*arguments), check_health=False
-                )
+    def _write(self, connection: Any, arguments: tuple[Any, ...]) -> None:
+        # Not by redis-py: it would connect again what was closed meanwhile.
+        with contextlib.suppress(ConnectionError):  # the reader sees it too
+            writer_of(connection).write(packed(arguments))
 
     # The connection.
 
@@ -115,7 +109,7 @@ class Listener:
                 beating = asyncio.get_running_loop().create_task(self._beat(connection))
                 names = list(self._heard)
                 for name in names:
-                    await self._write(connection, (self._command, name))
+                    self._write(connection, (self._command, name))
                 await self._hear(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if not self._is_closed:
@@ -142,7 +136,7 @@ class Listener:
             if time.monotonic() - self._last > 2 * BEAT:
                 self.abort()
                 return
-            await self._write(connection, ("PING",))
+            self._write(connection, ("PING",))
 
     async def _hear(self, connection: Any) -> None:
         heard = self._heard
