@@ -1,4 +1,4 @@
-"""Senders and followers of several groups, while something happens to Redis; and what it came to."""
+"""Senders and followers of groups while something happens to Redis, and what it came to."""
 
 import asyncio
 import contextlib

@@ -19,18 +19,17 @@ from redis.exceptions import (
     ClusterDownError,
     MovedError,
     RedisError,
-    ResponseError,
-    TryAgainError,
 )
 
 from nbchannels.layers.redis.backbone import Backbone
-from nbchannels.layers.redis.courier import Argument, Call, Courier, end, packed
+from nbchannels.layers.redis.calls import Again, Argument, Call
+from nbchannels.layers.redis.courier import Courier, end
 from nbchannels.layers.redis.entries import Keys
-from nbchannels.layers.redis.listener import Listener
+from nbchannels.layers.redis.node import Connect, Node
 from nbchannels.layers.redis.scripts import Script
 from nbchannels.layers.redis.slots import Address, SlotMap, address_in, slot_of
 
-__all__ = ["ClusterBackbone", "Connect"]
+__all__ = ["ClusterBackbone"]
 
 #: Seconds that a node may take to say who has which slot; between two questions while something
 #: is wrong, and while all is well; before a call is sent again.
@@ -40,100 +39,6 @@ AT_ONCE, LINGER = 3, 60.0
 
 log = logging.getLogger("nbchannels")
 _chance = secrets.SystemRandom()
-
-Connect = Callable[[Address], Any]
-
-
-class _NodeCourier(Courier):
-    """The commands to one node; what it sends elsewhere is handed to the cluster."""
-
-    def __init__(self, node: "_Node", cluster: "ClusterBackbone") -> None:
-        self._node = node
-        self._cluster = cluster
-        super().__init__(node.connect, node.where, cluster.on_connect, cluster.patience)
-
-    def take(self, call: Call, *, asking: bool = False) -> None:
-        """Send a call that another node did not answer.
-
-        Args:
-            call: as above.
-            asking: its slot is on the way to this node.
-        """
-        if asking:
-            future = asyncio.get_running_loop().create_future()
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            permit = Call(("ASKING",), None, future, call.deadline)
-            permit.packed = packed(("ASKING",))
-            self._queue(permit)
-        self._queue(call)
-        self._begin()
-
-    def give_back(self) -> list[Call]:
-        """All that was not answered, in its order; it is not sent here any more."""
-        self._write_again()
-        calls = list(self._pending)
-        self._pending.clear()
-        return [call for call in calls if not call.future.done() and call.arguments[0] != "ASKING"]
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether something waits to be answered."""
-        return bool(self._waiting or self._pending)
-
-    def _answer(self, call: Call, answer: Any) -> None:
-        if isinstance(answer, (AskError, ClusterDownError, TryAgainError)):  # MOVED is an AskError
-            if not call.future.done():
-                self._cluster.redirect(call, answer, self._node)
-        else:
-            super()._answer(call, answer)
-
-    def _note(self, error: BaseException) -> None:
-        super()._note(error)
-        self._cluster.ask_soon()
-
-
-class _NodeListener(Listener):
-    """The news of one node."""
-
-    def __init__(self, node: "_Node", cluster: "ClusterBackbone") -> None:
-        super().__init__(node.connect, node.where, "SSUBSCRIBE")
-        self._node = node
-        self._cluster = cluster
-
-    def _note(self, error: BaseException) -> None:
-        super()._note(error)
-        self._cluster.ask_soon()
-
-    def _refused(self, error: ResponseError) -> None:
-        if isinstance(error, MovedError):
-            self._cluster.news_moved(error, self._node)
-        else:
-            super()._refused(error)
-
-    def _dropped(self, name: bytes) -> None:
-        self._cluster.news_dropped(name.decode())
-
-
-class _Node:
-    """One node, and the connections to it."""
-
-    def __init__(self, address: Address, connect: Connect, cluster: "ClusterBackbone") -> None:
-        self.address = address
-        self.connect = lambda: connect(address)
-        self.where = f"{address[0]}:{address[1]}"
-        self.courier = _NodeCourier(self, cluster)
-        self.listener = _NodeListener(self, cluster)
-        self.used = time.monotonic()
-
-    @property
-    def trouble(self) -> str:
-        """A sentence while it does not answer, or is not heard; else empty."""
-        return self.courier.trouble or self.listener.trouble
-
-    async def close(self) -> None:
-        """End the connections."""
-        await self.listener.close()
-        await self.courier.close()
 
 
 class _Heard:
@@ -145,7 +50,7 @@ class _Heard:
         self.told = told
         self.restored = restored
         self.ready: asyncio.Future[None] = ready
-        self.node: _Node | None = None
+        self.node: Node | None = None
 
     def confirmed(self, future: "asyncio.Future[None]") -> None:
         """It is heard, for the first time or at another node."""
@@ -184,7 +89,7 @@ class ClusterBackbone(Backbone):
         self._seeds = list(seeds)
         self._remap = remap
         self._map = SlotMap()
-        self._nodes: dict[Address, _Node] = {}
+        self._nodes: dict[Address, Node] = {}
         self._heard: dict[str, _Heard] = {}
         self._dropped: set[str] = set()
         self._asking: asyncio.Task[None] | None = None
@@ -199,10 +104,14 @@ class ClusterBackbone(Backbone):
     # Calls.
 
     def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Argument],
+        again: Again | None = None,
     ) -> "asyncio.Future[Any]":
         """See `Backbone.run`; the keys have one hash tag."""
-        return self._courier_of(keys[0]).run(script, keys, arguments)
+        return self._courier_of(keys[0]).run(script, keys, arguments, again)
 
     def command(self, key: str, *arguments: Argument) -> "asyncio.Future[Any]":
         """See `Backbone.command`."""
@@ -213,21 +122,21 @@ class ClusterBackbone(Backbone):
             return self._courier  # of `Backbone`; it was never used, and says that it is closed
         return self._node_of(slot_of(key)).courier
 
-    def _node_of(self, slot: int) -> _Node:
+    def _node_of(self, slot: int) -> Node:
         """The one that has a slot; as long as that is not known, any: it will send us on."""
         if self._asking is None:
             self._asking = asyncio.get_running_loop().create_task(self._keep_asking())
         address = self._map.owner(slot)
         return self._node(address or next(iter(self._nodes), self._seeds[0]))
 
-    def _node(self, address: Address) -> _Node:
+    def _node(self, address: Address) -> Node:
         node = self._nodes.get(address)
         if node is None:
-            node = self._nodes[address] = _Node(address, self._connect, self)
+            node = self._nodes[address] = Node(address, self._connect, self)
         node.used = time.monotonic()
         return node
 
-    def redirect(self, call: Call, error: RedisError, node: _Node) -> None:
+    def redirect(self, call: Call, error: RedisError, node: Node) -> None:
         """A node did not do what it was asked: another one has the slot, or none for a moment."""
         if self._is_closed:
             call.future.cancel()
@@ -299,7 +208,7 @@ class ClusterBackbone(Backbone):
         future = node.listener.listen(channel, heard.told, heard.restored)
         future.add_done_callback(heard.confirmed)
 
-    def news_moved(self, error: MovedError, node: _Node) -> None:
+    def news_moved(self, error: MovedError, node: Node) -> None:
         """A channel cannot be heard at a node: its slot is elsewhere."""
         slot, where = str(error.args[0]).split()[-2:]
         address = self._remap(address_in(where, node.address))
@@ -345,7 +254,8 @@ class ClusterBackbone(Backbone):
 
     async def _ask_any(self) -> bool:
         """Ask one node after the other; whether one has answered."""
-        fit, unfit = [], []
+        fit: list[Address] = []
+        unfit: list[Address] = []
         for address in self._map.primaries | self._map.replicas:
             node = self._nodes.get(address)
             (unfit if node is not None and node.trouble else fit).append(address)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelsError, DeliveryUnknown, LayerUnavailable, OutOfOrder
 from nbchannels.layers.producers import Producer
-from nbchannels.layers.redis.courier import Unanswered
+from nbchannels.layers.redis.calls import Unanswered
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
 

@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.redis.backbone import Backbone
-from nbchannels.layers.redis.cluster import ClusterBackbone, Connect
+from nbchannels.layers.redis.cluster import ClusterBackbone
 from nbchannels.layers.redis.entries import Keys
+from nbchannels.layers.redis.node import Connect
 from nbchannels.layers.redis.slots import Address
 
 __all__ = ["Way", "ways"]
