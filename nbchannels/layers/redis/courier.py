@@ -34,7 +34,7 @@ from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.calls import Again, Argument, Call, Unanswered, packed
 from nbchannels.layers.redis.scripts import Script
 
-__all__ = ["Courier", "writer_of"]
+__all__ = ["Courier", "end", "writer_of"]
 
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
@@ -142,11 +142,15 @@ class Courier:
         call = Call(arguments, script, future, time.monotonic() + self.patience, again)
         call.packed = packed(arguments)
         self._queue(call)
+        self._begin()
+        return future
+
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve())
         if self._clock is None:
             self._clock = loop.call_later(LOOK, self._look)
-        return future
 
     # The connection.
 
@@ -340,9 +344,7 @@ class Courier:
         if self._clock is not None:
             self._clock.cancel()
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(BaseException):
-                await task
+            await end(task)
         for call in (*self._waiting, *self._pending):
             self._fail(call)
         self._waiting.clear()
@@ -367,3 +369,12 @@ def writer_of(connection: Any) -> asyncio.StreamWriter:
     if writer is None:
         raise ConnectionError("the connection to Redis is not open")
     return writer
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: redis-py, while it connects, may swallow one."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.2)
+    if not task.cancelled():
+        task.exception()

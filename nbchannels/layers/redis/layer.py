@@ -23,7 +23,6 @@ from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.hosted import PAGE, PAGE_BYTES
 from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
 from nbchannels.layers.producers import Producer
-from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import Entry, Keys
 from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
@@ -67,8 +66,10 @@ class RedisChannelLayer(TakingLayer):
 
     Args:
         hosts: one Redis: ``["redis://host:6379/0"]``, ``rediss://`` or ``unix://``; a tuple
-            ``(host, port)``; ``{"address": URL, …}`` with options of redis-py's connections; or
-            ``{"sentinels": [(host, port), …], "master_name": name, …}``.
+            ``(host, port)``; or a dict, with options of redis-py's connections (``username``,
+            ``password``, ``ssl``, ``ssl_ca_certs``, …): ``{"address": URL, …}``,
+            ``{"sentinels": [(host, port), …], "master_name": name, …}`` or, for a Redis Cluster,
+            some of its nodes: ``{"cluster": [(host, port), …], …}``.
         prefix: of all keys; deployments with different ones know nothing of each other.
         expiry: see `BaseChannelLayer`.
         group_expiry: see `BaseChannelLayer`.
@@ -119,9 +120,7 @@ class RedisChannelLayer(TakingLayer):
         #: The local state, and what guards it.
         self.registry, self.lock = self._registry, self._lock
         way = self._way
-        self.backbone = Backbone(
-            way.connect, way.where, self._keys, self._connected, self._patience
-        )
+        self.backbone = way.backbone(self._keys, self._connected, self._patience)
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
