@@ -113,6 +113,8 @@ export interface Present {
   readonly user: string;
   readonly label: string;
   readonly as: string;
+  /** Whether it is a client of this server. */
+  readonly here: boolean;
 }
 
 export interface Names {
@@ -225,7 +227,7 @@ export class Api {
   async presence(group: string): Promise<Present[]> {
     return list(await this.ask('presence', { group })).map(one => {
       const told = record(one);
-      return { kind: text(told.kind), user: text(told.user), label: text(told.label), as: text(told.as) };
+      return { kind: text(told.kind), user: text(told.user), label: text(told.label), as: text(told.as), here: told.here !== false };
     });
   }
 

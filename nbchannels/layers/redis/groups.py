@@ -20,8 +20,6 @@ from nbchannels.receipt import Receipt
 
 __all__ = ["Groups"]
 
-#: Seconds that a sign of life holds; after which it is renewed.
-LEASE, RENEW = 60, 20
 #: Seconds after which a mirror is compared, though nothing was told; after which it is given up,
 #: when nobody reads.
 COMPARE, LINGER = 10.0, 60.0
@@ -40,6 +38,9 @@ class Layer(Surroundings, Protocol):
 
     def sealed(self, parcel: Parcel) -> Any:
         """Its message, encrypted where that is wanted."""
+
+    def presence_changed(self, group: str) -> None:
+        """Others are in a group through this process, or may be."""
 
     async def put_copies(
         self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
@@ -193,10 +194,11 @@ class Groups:
         if now == mirror.reported and not (again and any(now)):
             return
         mirror.reported = now
+        layer.presence_changed(mirror.state.name)
         backbone = layer.backbone
         keys = self._keys(mirror.state.name, "watch")
         try:
-            await backbone.run(WATCH, keys, (backbone.name, *now, LEASE))
+            await backbone.run(WATCH, keys, (backbone.name, *now, backbone.lease))
         except LayerUnavailable:
             mirror.reported = (-1, -1)
             raise
@@ -285,7 +287,7 @@ class Groups:
     def tick(self) -> None:
         """To be called each second or so."""
         now = time.monotonic()
-        if now - self._renewed >= RENEW:
+        if now - self._renewed >= self._layer.backbone.renewal:
             self._renewed = now
             for mirror in list(self._mirrors.values()):
                 self._run(self._report(mirror, again=True))
@@ -306,6 +308,14 @@ class Groups:
             del self._mirrors[name]
             self._layer.registry.drop(mirror.state)
         mirror.close()
+
+    def here(self, name: str) -> tuple[int, list[str]]:
+        """How many read a group in this process, and which of its members are here."""
+        mirror = self._mirrors.get(name)
+        if mirror is None:
+            return 0, []
+        with self._layer.lock:
+            return len(mirror.state.cursors), list(mirror.state.members)
 
     def states(self) -> list[GroupState]:
         """The groups that this process follows."""

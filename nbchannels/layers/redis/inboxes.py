@@ -25,8 +25,6 @@ __all__ = ["Inboxes"]
 
 #: Messages that wait in one inbox; that are read at once.
 MOST, PAGE = 10_000, 256
-#: Seconds that a sign of life holds.
-LEASE = 60
 
 
 class Layer(Protocol):
@@ -138,7 +136,8 @@ class Inboxes:
 
     async def _live(self, token: str) -> None:
         (owner,) = self._keys(token, "owner")
-        await self._layer.backbone.command(owner, "SET", self._layer.backbone.name, "EX", LEASE)
+        backbone = self._layer.backbone
+        await backbone.command(owner, "SET", backbone.name, "PX", int(backbone.lease * 1000))
 
     def renew(self) -> None:
         """Signs of life."""

@@ -16,11 +16,18 @@ from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
 from nbchannels.encoding import Encoded, encode
-from nbchannels.exceptions import ChannelsError, EncodingError, LayerUnavailable, SendTimeout
+from nbchannels.exceptions import (
+    ChannelsError,
+    EncodingError,
+    InvalidChannelLayerError,
+    LayerUnavailable,
+    SendTimeout,
+)
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.hosted import PAGE, PAGE_BYTES
 from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
+from nbchannels.layers.presence import joined
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import Entry, Keys
@@ -28,6 +35,7 @@ from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
+from nbchannels.layers.redis.presence import Presence, of_itself, this_script
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.taking import TakingLayer
@@ -72,6 +80,8 @@ class RedisChannelLayer(TakingLayer):
         symmetric_encryption_keys: see `Seal`.
         channel_expiry: other expiries, by glob or compiled pattern of the channel's name.
         patience: seconds that a call waits for Redis, before it fails with `LayerUnavailable`.
+        lease: seconds after which a process that gives no sign of life counts as dead: what it had
+            in hand goes to others, and its people are gone. At least 3.
 
     Source: the options of channels_redis; section 9 of the design.
     """
@@ -90,6 +100,7 @@ class RedisChannelLayer(TakingLayer):
         *,
         channel_expiry: Mapping[Any, Any] | None = None,
         patience: float = 4.0,
+        lease: float = 60.0,
         history: int = Bounds().history,
         history_bytes: int = Bounds().history_bytes,
         total_history_bytes: int = Bounds().total_history_bytes,
@@ -103,6 +114,9 @@ class RedisChannelLayer(TakingLayer):
                           max_channels),
         )  # fmt: skip
         self.require_positive("patience", patience)
+        self.require_positive("lease", lease)
+        if lease < 3:
+            raise InvalidChannelLayerError(f"lease is {lease!r}; it must be at least 3 seconds")
         #: The local state, and what guards it.
         self.registry, self.lock = self._registry, self._lock
         way = ways(hosts)
@@ -110,14 +124,19 @@ class RedisChannelLayer(TakingLayer):
         self.backbone = Backbone(
             way.connect, way.where, Keys(prefix), process_token(), self._connected, patience
         )
+        self.backbone.lease, self.backbone.renewal = float(lease), lease / 3
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
         self._inboxes = Inboxes(self)
-        self._upkeep = Upkeep(self.backbone, self._groups, self._queues, self._inboxes, self)
+        self._presence = Presence(self)
+        self._upkeep = Upkeep(
+            self.backbone, self._groups, self._queues, self._inboxes, self._presence, self
+        )
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
+        self._since = self._clock()
 
     # What the parts need of their layer.
 
@@ -293,6 +312,23 @@ class RedisChannelLayer(TakingLayer):
         """See `BaseChannelLayer.group_channels`; of processes that died, none after a minute."""
         return await self._on_loop(self._groups.channels(require_group_name(group)))
 
+    async def presence(self, group: str) -> list[dict[str, Any]]:
+        """See `BaseChannelLayer.presence`; of all that share this Redis, as of a second ago."""
+        members = await self.group_channels(group)
+        others = await self._on_loop(self._presence.elsewhere(group))
+        return joined([*self.people(group), *others], members)
+
+    def people(self, group: str) -> list[dict[str, Any]]:
+        """Who is in a group through this process: clients of its host, or itself."""
+        subscribers, members = self._groups.here(group)
+        if self.present is not None:
+            return self.present(group, members)
+        return of_itself(self.identity or this_script(), self._since, subscribers > 0, members)
+
+    def presence_changed(self, group: str) -> None:
+        """See `HostedLayer.presence_changed`."""
+        self.soon(functools.partial(self._presence.changed, group))
+
     async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
         """See `BaseChannelLayer.subscribe`; the cursor reads the mirror in this process."""
         self._upkeep.used("group", require_group_name(group))
@@ -351,6 +387,7 @@ class RedisChannelLayer(TakingLayer):
         self._is_closed = True
         await self._outbox.close()
         await self._upkeep.close()
+        await self._presence.close()
         self._groups.close()
         self._inboxes.close()
         await self.backbone.close()

@@ -37,9 +37,9 @@ __all__ = ["Queues"]
 
 #: Messages of one take at most, and their bytes.
 MOST, MOST_BYTES = 32, 2**20
-#: Seconds that a sign of life holds; that a channel nobody wants is still heard; after which a
-#: taken message goes back if nobody wants it any more; between two looks without news.
-LEASE, LINGER, UNWANTED, LOOK = 60, 60.0, 1.0, 5.0
+#: Seconds that a channel nobody wants is still heard; after which a taken message goes back if
+#: nobody wants it any more; between two looks without news.
+LINGER, UNWANTED, LOOK = 60.0, 1.0, 5.0
 #: Messages looked at for those that have waited too long.
 OLD = 200
 
@@ -268,7 +268,7 @@ class Queues:
     async def _tell(self, channel: str, count: int) -> None:
         backbone = self._layer.backbone
         keys = self._keys(channel, "serve")
-        await backbone.run(WATCH, keys, (backbone.name, count, 0, LEASE))
+        await backbone.run(WATCH, keys, (backbone.name, count, 0, backbone.lease))
         await backbone.command(backbone.keys.process(backbone.name, "channels"), "SADD", channel)
 
     async def _reconcile(self, puller: _Puller) -> None:
