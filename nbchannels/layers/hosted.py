@@ -92,6 +92,9 @@ class HostedLayer(ReceivingLayer):
         # Producers and targets that are refused for a time, and whose senders do not know it yet.
         self._refused: set[tuple[str, Kind, str]] = set()
 
+    def open(self) -> None:
+        """Reach out to where the layer lives, before it is used; what is wrong there is told."""
+
     # Sending.
 
     @abc.abstractmethod

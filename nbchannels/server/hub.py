@@ -22,6 +22,7 @@ from nbchannels.layers.hosted import HostedLayer
 from nbchannels.protocol.events import Control, GoAway, Heartbeat
 from nbchannels.server.clients import Client, Clients
 from nbchannels.server.diagnoses import Collection
+from nbchannels.server.outage import Outage
 from nbchannels.server.presence import SHORT, present
 from nbchannels.server.tail import Tail
 
@@ -74,6 +75,7 @@ class Hub:
         layer.present = functools.partial(present, self)
         self.heartbeat = heartbeat
         self.connections: dict[int, Connected] = {}
+        self.outage = Outage(layer, self.connections)
         self.clients = Clients()
         self.diagnoses = Collection()
         # A client may settle what another server gave it: its numbers must mean nothing here.
@@ -249,6 +251,7 @@ class Hub:
         now = time.monotonic()
         self.delay = max(0.0, now - self._ticked - 1.0) if self._ticked else 0.0
         self._ticked = now
+        self.outage.look()
         if self.layer.observer is not None and not self.tail.is_on:
             self.layer.observer = None
             self.tail.stop()

@@ -38,7 +38,7 @@ __all__ = ["Courier", "Unanswered"]
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
 #: Seconds to connect; between two attempts at first and at most; between two looks at the time.
-CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 1.0, 0.5
+CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 0.5, 0.5
 #: Bytes written at once.
 CHUNK = 256 * 1024
 #: Redis says so for a while: the call is made again.
@@ -159,9 +159,7 @@ class Courier:
                 async with asyncio.timeout(CONNECT):
                     await connection.connect()
                 self._connection = connection
-                if self.trouble:
-                    log.info("nbchannels: Redis at %s answers again", self.where)
-                self.trouble = ""
+                self._answers()
                 pause = PAUSE
                 self._write_again()
                 if self._on_connect is not None:
@@ -184,6 +182,11 @@ class Courier:
         if not self.trouble:
             log.warning("nbchannels: %s; trying again", sentence)
         self.trouble = sentence
+
+    def _answers(self) -> None:
+        if self.trouble:
+            log.info("nbchannels: Redis at %s answers again", self.where)
+            self.trouble = ""
 
     def _write_again(self) -> None:
         """What was written and not answered goes first, in its order."""
@@ -232,6 +235,8 @@ class Courier:
         if call.future.done():
             return
         if not isinstance(answer, RedisError):
+            if self.trouble:
+                self._answers()
             call.future.set_result(answer)
         elif isinstance(answer, NoScriptError) and call.script is not None:
             _, _, *rest = call.arguments

@@ -6,6 +6,7 @@ the thread ``nbchannels``; other loops await.
 """
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import logging
@@ -27,7 +28,6 @@ from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.hosted import PAGE, PAGE_BYTES
 from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
-from nbchannels.layers.presence import joined
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import Entry, Keys
@@ -35,7 +35,7 @@ from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
-from nbchannels.layers.redis.presence import Presence, of_itself, this_script
+from nbchannels.layers.redis.presence import Presence, PresentLayer
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.taking import TakingLayer
@@ -58,7 +58,7 @@ T = TypeVar("T")
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(TakingLayer):
+class RedisChannelLayer(PresentLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -136,7 +136,10 @@ class RedisChannelLayer(TakingLayer):
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
-        self._since = self._clock()
+
+    def open(self) -> None:
+        """See `HostedLayer.open`: the connection is made."""
+        self.soon(self._upkeep.open)
 
     # What the parts need of their layer.
 
@@ -312,23 +315,6 @@ class RedisChannelLayer(TakingLayer):
         """See `BaseChannelLayer.group_channels`; of processes that died, none after a minute."""
         return await self._on_loop(self._groups.channels(require_group_name(group)))
 
-    async def presence(self, group: str) -> list[dict[str, Any]]:
-        """See `BaseChannelLayer.presence`; of all that share this Redis, as of a second ago."""
-        members = await self.group_channels(group)
-        others = await self._on_loop(self._presence.elsewhere(group))
-        return joined([*self.people(group), *others], members)
-
-    def people(self, group: str) -> list[dict[str, Any]]:
-        """Who is in a group through this process: clients of its host, or itself."""
-        subscribers, members = self._groups.here(group)
-        if self.present is not None:
-            return self.present(group, members)
-        return of_itself(self.identity or this_script(), self._since, subscribers > 0, members)
-
-    def presence_changed(self, group: str) -> None:
-        """See `HostedLayer.presence_changed`."""
-        self.soon(functools.partial(self._presence.changed, group))
-
     async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
         """See `BaseChannelLayer.subscribe`; the cursor reads the mirror in this process."""
         self._upkeep.used("group", require_group_name(group))
@@ -368,8 +354,12 @@ class RedisChannelLayer(TakingLayer):
         return await self._on_loop(self._groups.statistics(require_group_name(group)))
 
     async def statistics(self) -> dict[str, Any]:
-        """The counters of this process, and how much there is in Redis."""
-        return await super().statistics() | await self._on_loop(self._upkeep.totals())
+        """The counters of this process, and how much there is in Redis, while it answers."""
+        here = await super().statistics()
+        if not self.trouble:
+            with contextlib.suppress(LayerUnavailable):
+                here |= await self._on_loop(self._upkeep.totals())
+        return here
 
     async def flush(self) -> None:
         """See `BaseChannelLayer.flush`; for all that share this Redis and this prefix."""

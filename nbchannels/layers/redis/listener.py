@@ -18,7 +18,7 @@ from redis.exceptions import RedisError, ResponseError
 __all__ = ["Listener"]
 
 #: Seconds to connect; between two attempts at first and at most; between two signs of life.
-CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 1.0, 5.0
+CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 0.5, 5.0
 
 log = logging.getLogger("nbchannels")
 _chance = secrets.SystemRandom()
@@ -112,6 +112,8 @@ class Listener:
                 pause = PAUSE
                 beating = asyncio.get_running_loop().create_task(self._beat(connection))
                 names = list(self._heard)
+                if not names:  # there is nothing to hear, and nothing that could be missed
+                    self.trouble = ""
                 for name in names:
                     await self._write(connection, (self._command, name))
                 await self._hear(connection)

@@ -184,9 +184,15 @@ class Upkeep:
 
     # Time.
 
+    def open(self) -> None:
+        """Say that this process lives, if it has not begun."""
+        if self._clock is None and not self._is_closed:
+            self.run(self._renew())
+
     def connected(self) -> None:
         """A connection was made."""
         self._renewed = 0.0
+        self._told.clear()  # it may have begun anew, and know no names
         if self._clock is None and not self._is_closed:
             self._clock = asyncio.get_running_loop().create_task(self._tick())
 
