@@ -40,7 +40,13 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {"bridge", "threads"}
             | {f"layers.{room}" for room in ("memory", "hosted", "registry", "foreign", "manager")}
-            | {"layers.configuration", "layers.serving", "layers.receiving", "layers.survey"}
+            | {
+                "layers.configuration",
+                "layers.serving",
+                "layers.waiting",
+                "layers.receiving",
+                "layers.survey",
+            }
             | {"layers.redis"}
         ),
     ),

@@ -13,6 +13,7 @@ import pytest
 from nbchannels import pending
 from nbchannels.bridge import bridge, user_bridge
 from nbchannels.channel import Batch, Channel, Group, NobodyListens, expect
+from nbchannels.diagnoses import listen, tell_again
 from nbchannels.exceptions import (
     ChannelFull,
     ChannelsError,
@@ -276,6 +277,25 @@ def test_that_nobody_listens_is_said_again_after_somebody_did(layer):
         group.send({})
     with pytest.warns(NobodyListens):
         group.send({})
+
+
+def test_that_nobody_listens_is_a_diagnosis_that_the_user_has_seen(layer):
+    tell_again()
+    told = []
+    stop = listen(told.append)
+    try:
+        with pytest.warns(NobodyListens):
+            Group("unheard", channel_layer=layer).send({})
+        Group("unheard", channel_layer=layer).send({})
+        with pytest.warns(NobodyListens):
+            Channel("unserved", channel_layer=layer).send({})
+    finally:
+        stop()
+    assert [(one.kind, one.subject, one.seen) for one in told] == [
+        ("nobody-listens", "group unheard", True),
+        ("nobody-listens", "channel unserved", True),
+    ]
+    assert told[0].sentence == "no one listens to group 'unheard' yet"
 
 
 def test_a_near_match(layer):

@@ -15,7 +15,7 @@ from nbchannels.kernel.diagnoses import install, note, pass_on_to, take_unshown
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.pending import take_unseen
 from nbchannels.service import running
-from nbchannels.unawaited import WatchedCoroutine, watch
+from nbchannels.unawaited import WatchedCoroutine, hear_python, watch
 
 __all__ = ["begin", "before_cell", "identity", "show", "shown_place", "tell"]
 
@@ -60,6 +60,7 @@ def begin(layer: Any = None) -> None:
         pass_on_to(show)
         if not any(type(handler).__name__ == _LogHandler.__name__ for handler in log.handlers):
             log.addHandler(_LogHandler(logging.WARNING))
+        hear_python()
         shell.events.register("pre_run_cell", before_cell)
         shell.events.register("post_run_cell", tell)
     if layer is not None:
@@ -90,7 +91,8 @@ def show(diagnosis: Diagnosis) -> bool:
 
     Called in the context that reports: what is printed finds its cell by it.
     """
-    if diagnosis.kind == "consumer-failed":  # printed with its traceback where it ran
+    # Printed with its traceback where it ran.
+    if diagnosis.seen or diagnosis.kind == "consumer-failed":
         return True
     if running() is None:
         return False

@@ -136,6 +136,13 @@ class Mailboxes:
             self.waiting_bytes -= len(letter.encoded.body)
         return letter
 
+    def untake(self, channel: str, letter: Letter) -> None:
+        """A letter was taken, and its receiver never got it: it stands in front, as it was."""
+        box = self.mailbox(channel)
+        box.received -= 1
+        box.letters.appendleft(letter)
+        self.waiting_bytes += len(letter.encoded.body)
+
     def take_for(
         self, box: Mailbox, now: float, plan: Plan, scout: Scout, decided: Mapping[int, int]
     ) -> Letter | None:

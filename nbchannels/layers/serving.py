@@ -5,7 +5,7 @@ One lock guards all state and is never held across an await, nor while somebody 
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from nbchannels.decoding import decode
 from nbchannels.diagnoses import report
@@ -17,7 +17,7 @@ from nbchannels.layers.mailbox import Letter, Mailbox
 from nbchannels.layers.registry import Registry
 from nbchannels.layers.scouts import Plan, Scout
 
-__all__ = ["GLANCE", "ServingLayer", "Waiter"]
+__all__ = ["GLANCE", "ServingLayer", "Told", "Waiter"]
 
 #: Messages of one channel that filters look at, at one time.
 GLANCE = 100
@@ -28,6 +28,10 @@ class Waiter(Protocol):
 
     def wake(self) -> bool:
         """There may be a message; called once, without the lock. False if nobody is there."""
+
+
+#: A channel with news, and who is told: one that waits, and those that serve it.
+Told: TypeAlias = tuple[str, Waiter | None, Iterable[Scout]]
 
 
 class ServingLayer(BaseChannelLayer):
@@ -52,7 +56,7 @@ class ServingLayer(BaseChannelLayer):
         for scout in scouts:
             scout.notify(channel)
 
-    def _woken(self, boxes: Iterable[Mailbox]) -> list[tuple[str, Waiter | None, Iterable[Scout]]]:
+    def _woken(self, boxes: Iterable[Mailbox]) -> list[Told]:
         """Whom to tell of letters in these mailboxes; with the lock."""
         scouts = self._registry.scouts
         return [
@@ -64,7 +68,7 @@ class ServingLayer(BaseChannelLayer):
             for box in boxes
         ]
 
-    def _tell(self, woken: Iterable[tuple[str, Waiter | None, Iterable[Scout]]]) -> None:
+    def _tell(self, woken: Iterable[Told]) -> None:
         """Tell them, without the lock."""
         for name, waiter, scouts in woken:
             if waiter is not None and not waiter.wake():

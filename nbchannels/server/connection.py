@@ -18,6 +18,7 @@ from nbchannels.exceptions import (
 from nbchannels.layers.feed import Batch, Feed
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import (
+    PROBLEMS,
     is_process_local,
     require_channel_name,
     require_group_name,
@@ -175,7 +176,7 @@ class Connection:
         """For the inspector and REST."""
         lag = sum(feed.log.top - feed.sent for feed in self.feeds.values())
         return self.client.describe() | {
-            "groups": sorted(self.feeds),
+            "groups": sorted(self.feeds.keys() - {PROBLEMS}),
             "lag": lag,
             "buffered": self.buffered,
         }

@@ -26,6 +26,7 @@ from nbchannels.server.events import Events
 from nbchannels.server.host import Host, Limits
 from nbchannels.server.metrics import Metrics
 from nbchannels.server.policy import Policy
+from nbchannels.server.problems import Problems
 from nbchannels.server.routes import handlers
 from nbchannels.server.tail import Tail
 
@@ -202,6 +203,7 @@ class NbChannels(ExtensionApp):
     _timers: tuple[PeriodicCallback, ...] = ()
     _events: Events | None = None
     _metrics: Metrics | None = None
+    _problems: Problems | None = None
 
     def _find_my_config(self, cfg: Any) -> Any:
         # traitlets copies each value, deeply: an application with a lock has no copy, and another
@@ -276,6 +278,7 @@ class NbChannels(ExtensionApp):
             host.mount.start()
         self._events = Events(serverapp.event_logger, host.hub)
         self._events.start()
+        self._problems = Problems(host.hub, host.policy.permits)
         self._metrics = Metrics(host)
         self._metrics.start()
         self._timers = (
@@ -365,3 +368,5 @@ class NbChannels(ExtensionApp):
             await self.host.hub.tick()
             if self._events is not None:
                 self._events.tick()
+            if self._problems is not None:
+                self._problems.tick()

@@ -106,7 +106,7 @@ class Host:
         self.server_id = secrets.token_hex(16)
         self.version = installed_version()
         self.tickets = Tickets()
-        self.hub = Hub(layer, self.limits.heartbeat)
+        self.hub = Hub(layer, self.limits.heartbeat, self.version)
         self.router = layer.router = Router(layer, self.hub)
         self.diagnoses = self.hub.diagnoses
         self._listening = listen(self.diagnoses.note_own)

@@ -68,12 +68,14 @@ class Hub:
     Args:
         layer: that the groups live in.
         heartbeat: seconds between two heartbeats.
+        version: of nbchannels, for who looks.
     """
 
-    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0) -> None:
+    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0, version: str = "") -> None:
         self.layer = layer
         layer.present = functools.partial(present, self)
         self.heartbeat = heartbeat
+        self.version = version
         self.connections: dict[int, Connected] = {}
         self.outage = Outage(layer, self.connections)
         self.clients = Clients()

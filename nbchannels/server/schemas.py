@@ -139,6 +139,7 @@ _PASSED: dict[str, Schema] = {
     "message": {"type": ["object", "null"]},
 }
 _DIAGNOSIS: dict[str, Schema] = {
+    "number": COUNT,
     "kind": _TEXT,
     "sentence": _TEXT,
     "subject": _TEXT,
@@ -251,6 +252,7 @@ def schemas(limits: Limits) -> Schema:
             alias=_TEXT,
             backend=_TEXT,
             trouble=_TEXT_OR_NULL,
+            version=_TEXT,
             uptime=_SECONDS,
             statistics=counters,
             connections=COUNT,

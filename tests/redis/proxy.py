@@ -97,7 +97,12 @@ class FaultProxy:
 
     def half_close(self, way: Way) -> None:
         """The ends of the open connections see the end of the stream; the other way goes on."""
-        self._call(lambda: [link.half_close(way) for link in self._links.values()])
+
+        def close() -> None:
+            for link in self._links.values():
+                link.half_close(way)
+
+        self._call(close)
 
     def drop(self) -> int:
         """Reset all connections; return how many. The next attempt comes through."""

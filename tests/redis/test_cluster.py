@@ -39,6 +39,16 @@ def test_a_slot_moves_with_its_keys_while_both_answer(cluster):
         assert [client.get(f"{TAG}{n}") for n in range(30)] == [b"%d" % n for n in range(30)]
 
 
+def test_a_slot_that_was_left_on_its_way_is_put_back(cluster):
+    slot = cluster.slot(TAG)
+    source = cluster.migrate(slot).source
+    with pytest.raises(redis.exceptions.AskError):
+        source.run("GET", f"{TAG}absent")
+    cluster.heal()
+    assert source.run("GET", f"{TAG}absent") is None
+    assert cluster.owner(slot) is source
+
+
 def test_a_replica_takes_the_place_of_a_primary_that_dies(cluster):
     slot = cluster.slot(TAG)
     old = cluster.owner(slot)

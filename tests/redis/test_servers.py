@@ -101,14 +101,13 @@ def test_tls(new_server, certificate):
         client.ping()
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path):
-    with RedisServer(tmp_path / "one") as one:
-        other = RedisServer(tmp_path / "two", options={"port": one.port})
-        other.start(wait=False)
-        other.process.wait(30)
-        with pytest.raises(AssertionError, match="Address already in use"):
-            other.wait()
-        other.close()
+def test_a_server_that_cannot_start_says_why(new_server, tmp_path):
+    other = RedisServer(tmp_path / "other", options={"port": new_server().port})
+    other.start(wait=False)
+    other.process.wait(30)
+    with pytest.raises(AssertionError, match="Address already in use"):
+        other.wait()
+    other.close()
 
 
 def test_the_monitor_sees_every_command_and_its_keys(redis_server):

@@ -142,7 +142,7 @@ describe('refusals', () => {
     expect(world.ticketRequests).toHaveLength(4);
   });
 
-  it.each([4501, 4502, 4503, 4504, 4505, 4506, 4999])('%i: stop, with a sentence', async code => {
+  it.each([4501, 4502, 4503, 4504, 4505, 4506, 4507, 4999])('%i: stop, with a sentence', async code => {
     const { world, client, server } = setUp();
     watch(client);
     await world.pass(1);
@@ -151,6 +151,15 @@ describe('refusals', () => {
     expect(client.state).toMatchObject({ status: 'refused', code });
     expect(client.state.detail).toMatch(/[a-z].*[a-z]: |\.$/);
     expect(world.sockets).toHaveLength(1);
+  });
+
+  it('4507: who did it, and how to come back', async () => {
+    const { world, client, server } = setUp();
+    watch(client);
+    await world.pass(1);
+    server.cut(4507);
+    await world.pass(60);
+    expect(client.state.detail).toBe('Someone who looks after this server disconnected this page: reload it to connect again.');
   });
 });
 

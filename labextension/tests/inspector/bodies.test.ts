@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { Announcements } from '../../src/inspector/announcements';
 import { SendForm } from '../../src/inspector/actions/sendform';
 import { Api } from '../../src/inspector/api';
 import { COMMANDS } from '../../src/inspector/context';
@@ -75,8 +76,10 @@ describe('whatever it is, it is text:', () => {
       tail: () => ({ top: 1 }),
       tail_read: () => ({ top: 1, missed: 0, rows: [[1, 'group', evil, 1, 1, 9, evil, 1, { [evil]: evil }, null]] }),
       inspect_message: () => ({ message: { [evil]: [evil, { [evil]: evil }], array: { array: evil, shape: [evil], bytes: 1 } }, omitted: evil, hex: evil }),
+      inspect_dead: () => ({ message: { [evil]: [evil] }, omitted: evil, hex: evil }),
+      belongings: () => ({ groups: [evil], channels: [evil], clients: [evil] }),
       dead_letters: () => [{ number: 1, channel: evil, reason: evil, error: evil, traceback: evil, consumer: evil, time: 9, sent: 1, retries: 1, bytes: 1 }],
-      diagnoses: () => ({ diagnoses: [{ kind: evil, sentence: evil, subject: evil, detail: evil, client: evil, where: evil, count: 2, time: 5 }] }),
+      diagnoses: () => ({ diagnoses: [{ number: 1, kind: evil, sentence: evil, subject: evil, detail: evil, client: evil, where: evil, count: 2, time: 5 }] }),
       inspect_layer: () => ({ alias: evil, backend: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
       names: () => ({ groups: [evil], channels: [evil] })
     });
@@ -87,7 +90,7 @@ describe('whatever it is, it is text:', () => {
     const channels = new ChannelsModel(api, second, pace);
     const consumers = new ConsumersModel(api, second, pace);
     const clients = new ClientsModel(api, second, pace);
-    const problems = new ProblemsModel(api, second, pace);
+    const problems = new ProblemsModel(api, new Announcements(client), second, pace);
     const layer = new LayerModel(api, second, pace);
     const messages = new MessagesModel(api, new Settings(), pace);
     const bodies: Body[] = [

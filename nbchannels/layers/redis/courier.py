@@ -33,14 +33,12 @@ from redis.exceptions import (
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.scripts import Script
 
-__all__ = ["Courier", "Unanswered"]
+__all__ = ["Courier", "Unanswered", "packed", "writer_of"]
 
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
 #: Seconds to connect; between two attempts at first and at most; between two looks at the time.
 CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 0.5, 0.5
-#: Bytes written at once.
-CHUNK = 256 * 1024
 #: Redis says so for a while: the call is made again.
 _TEMPORARY = (
     AskError,
@@ -77,7 +75,7 @@ class _Call:
         self.script = script
         self.future = future
         self.deadline = deadline
-        self.packed: Sequence[bytes] = ()
+        self.packed = b""
         self.written = False
 
 
@@ -105,11 +103,10 @@ class Courier:
         #: A sentence while Redis does not answer; else empty.
         self.trouble = ""
         self._connect = connect
-        self._packer = connect()
         self._on_connect = on_connect
         self._pending: deque[_Call] = deque()
         self._waiting: deque[_Call] = deque()
-        self._wake = asyncio.Event()
+        self._is_scheduled = False
         self._task: asyncio.Task[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._connection: Any = None
@@ -139,9 +136,8 @@ class Courier:
             future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
             return future
         call = _Call(arguments, script, future, time.monotonic() + self.patience)
-        call.packed = self._packer.pack_command(*arguments)
-        self._pending.append(call)
-        self._wake.set()
+        call.packed = packed(arguments)
+        self._queue(call)
         if self._task is None:
             self._task = loop.create_task(self._serve())
         if self._clock is None:
@@ -192,44 +188,43 @@ class Courier:
         """What was written and not answered goes first, in its order."""
         self._pending.extendleft(call for call in reversed(self._waiting) if not call.future.done())
         self._waiting.clear()
-        self._wake.set()
+        self._schedule()
 
     async def _exchange(self, connection: Any) -> None:
-        writing = asyncio.get_running_loop().create_task(self._write(connection))
-        try:
-            while True:
-                try:
-                    answer = await connection.read_response(
-                        disable_decoding=True, timeout=math.inf, disconnect_on_error=False
-                    )
-                except ResponseError as error:
-                    answer = error
-                if writing.done():
-                    writing.result()
-                self._answer(self._waiting.popleft(), answer)
-        finally:
-            writing.cancel()
-            with contextlib.suppress(BaseException):
-                await writing
-
-    async def _write(self, connection: Any) -> None:
-        pending, waiting = self._pending, self._waiting
         while True:
-            if not pending:
-                self._wake.clear()
-                await self._wake.wait()
-            parts: list[bytes] = []
-            size = 0
-            while pending and size < CHUNK:
-                call = pending.popleft()
-                if call.future.done():
-                    continue
+            try:
+                answer = await connection.read_response(
+                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
+                )
+            except ResponseError as error:
+                answer = error
+            self._answer(self._waiting.popleft(), answer)
+
+    def _queue(self, call: _Call) -> None:
+        self._pending.append(call)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Write what is asked in this turn of the loop together, at its end."""
+        if not self._is_scheduled and self._connection is not None and self._pending:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        self._is_scheduled = False
+        if self._connection is None:
+            return
+        pending, waiting = self._pending, self._waiting
+        parts: list[bytes] = []
+        while pending:
+            call = pending.popleft()
+            if not call.future.done():
                 call.written = True
                 waiting.append(call)
-                parts += call.packed
-                size += sum(map(len, call.packed))
-            if parts:
-                await connection.send_packed_command(parts, check_health=False)
+                parts.append(call.packed)
+        if parts:
+            # How much may be under way is bounded by those that ask; so nothing is waited for here.
+            writer_of(self._connection).write(b"".join(parts))
 
     def _answer(self, call: _Call, answer: Any) -> None:
         if call.future.done():
@@ -240,9 +235,8 @@ class Courier:
             call.future.set_result(answer)
         elif isinstance(answer, NoScriptError) and call.script is not None:
             _, _, *rest = call.arguments
-            call.packed = self._packer.pack_command("EVAL", call.script.text, *rest)
-            self._pending.append(call)
-            self._wake.set()
+            call.packed = packed(("EVAL", call.script.text, *rest))
+            self._queue(call)
         elif isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
             self._later(call)
             self.abort()
@@ -253,11 +247,7 @@ class Courier:
             call.future.set_exception(self._refusal(call, answer))
 
     def _later(self, call: _Call) -> None:
-        def again() -> None:
-            self._pending.append(call)
-            self._wake.set()
-
-        asyncio.get_running_loop().call_later(0.1, again)
+        asyncio.get_running_loop().call_later(0.1, self._queue, call)
 
     def _refusal(self, call: _Call, answer: RedisError) -> LayerUnavailable:
         what = call.script.name if call.script is not None else call.arguments[0]
@@ -272,9 +262,7 @@ class Courier:
         """Break the connection; another one is made."""
         connection = self._connection
         if connection is not None:
-            writer = getattr(connection, "_writer", None)
-            if writer is not None:
-                writer.transport.abort()
+            writer_of(connection).transport.abort()
 
     # Time.
 
@@ -323,3 +311,27 @@ class Courier:
         ]
         if waiting:
             await asyncio.wait(waiting, timeout=patience)  # type: ignore[type-var]
+
+
+def packed(arguments: Sequence[Argument]) -> bytes:
+    """A command as Redis reads it."""
+    parts = [b"*%d\r\n" % len(arguments)]
+    for argument in arguments:
+        if isinstance(argument, str):
+            argument = argument.encode()
+        elif not isinstance(argument, bytes):
+            argument = repr(argument).encode()
+        parts += (b"$%d\r\n" % len(argument), argument, b"\r\n")
+    return b"".join(parts)
+
+
+def writer_of(connection: Any) -> asyncio.StreamWriter:
+    """The stream that a connection of redis-py writes to.
+
+    Raises:
+        ConnectionError: it is not connected.
+    """
+    writer: asyncio.StreamWriter | None = getattr(connection, "_writer", None)
+    if writer is None:
+        raise ConnectionError("the connection to Redis is not open")
+    return writer

@@ -27,8 +27,8 @@ local function id(offset) return string.format('%.0f-0', offset) end
 #: KEYS: log, meta, watch, others, then a hash for each producer.
 #: ARGV: live channel, publish command, epoch if none, most messages, most bytes, seconds that the
 #: group is kept; then of each message: its producer's place (0: none), sequence, tag, data.
-#: Returns epoch, time, subscribers, members of processes, named members, then of each message:
-#: offset, tag, whether it was there already.
+#: Returns, in one text: epoch, time, subscribers, members of processes, then of each message its
+#: offset, its tag and whether it was there already; and the named members.
 PUBLISH = script(
     "publish",
     PRODUCERS
@@ -46,9 +46,7 @@ for i = 7, #ARGV, 4 do
   local offset, its
   if place > 0 then offset, its = seen(KEYS[4 + place], epoch, sequence) end
   if offset then
-    results[#results + 1] = offset
-    results[#results + 1] = its
-    results[#results + 1] = 1
+    results[#results + 1] = struct.pack('<I8I4I4', offset, its, 1)
   else
     local entry = struct.pack('<dI4', tonumber(stamp), tonumber(ARGV[i + 2])) .. ARGV[i + 3]
     local added = redis.pcall('XADD', log, id(top + 1), 'm', entry)
@@ -62,9 +60,7 @@ for i = 7, #ARGV, 4 do
     top, tag, bytes, count = top + 1, tonumber(ARGV[i + 2]), bytes + #entry, count + 1
     if place > 0 then note(KEYS[4 + place], epoch, sequence, top, ARGV[i + 2]) end
     redis.call(ARGV[2], ARGV[1], 'M' .. epoch .. struct.pack('<I8', top) .. entry)
-    results[#results + 1] = top
-    results[#results + 1] = tag
-    results[#results + 1] = 0
+    results[#results + 1] = struct.pack('<I8I4I4', top, tag, 0)
   end
 end
 local most, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -83,7 +79,8 @@ for _, watcher in ipairs(redis.call('HVALS', watch)) do
     subscribers, members = subscribers + tonumber(s), members + tonumber(m)
   end
 end
-return {epoch, stamp, subscribers, members, redis.call('SMEMBERS', others), unpack(results)}
+return {epoch .. struct.pack('<dI4I4', tonumber(stamp), subscribers, members) ..
+  table.concat(results), redis.call('SMEMBERS', others)}
 """,
 )
 

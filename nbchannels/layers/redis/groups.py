@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ from nbchannels.receipt import Receipt
 
 __all__ = ["Groups"]
 
+# What the script says of a send, and of each message.
+_SENT, _POSITION = struct.Struct("<dII"), struct.Struct("<QII")
 #: Seconds after which a mirror is compared, though nothing was told; after which it is given up,
 #: when nobody reads.
 COMPARE, LINGER = 10.0, 60.0
@@ -81,13 +84,14 @@ class Groups:
         keys = self._keys(name, "log", "meta", "watch", "others")
         keys += self._keys(name, *(f"by:{producer}" for producer in producers))
         answer = await backbone.run(PUBLISH, keys, arguments)
-        epoch, stamp, subscribers, members, others, *positions = answer
-        epoch, when = epoch.decode(), float(stamp)
+        told, others = answer
+        epoch = told[:16].decode()
+        when, subscribers, members = _SENT.unpack_from(told, 16)
+        positions = list(_POSITION.iter_unpack(told[16 + _SENT.size :]))
         mirror = self._mirrors.get(name)
         late: asyncio.Future[None] | None = None
         fresh: list[tuple[int, Parcel]] = []
-        for place, parcel in enumerate(parcels):
-            offset, tag, known = positions[3 * place : 3 * place + 3]
+        for parcel, (offset, tag, known) in zip(parcels, positions, strict=True):
             if not known:
                 fresh.append((offset, parcel))
                 if mirror is not None:
@@ -108,8 +112,7 @@ class Groups:
             hint = nobody_listens(layer.registry, name)
         elif dropped:
             hint = f"{dropped} times a member channel of group {name!r} was full"
-        for place, parcel in enumerate(parcels):
-            offset, tag, known = positions[3 * place : 3 * place + 3]
+        for parcel, (offset, tag, known) in zip(parcels, positions, strict=True):
             parcel.done(
                 Receipt(
                     "group", name, members + len(others), subscribers, dropped, epoch,

@@ -194,6 +194,10 @@ class Inboxes:
             self._run(layer.backbone.command(full, "SADD", channel))
             self._run(layer.backbone.command(full, "EXPIRE", 86_400))
 
+    def is_full(self, channel: str) -> bool:
+        """Whether its senders are refused."""
+        return channel in self._full
+
     def has_room(self, channel: str) -> None:
         """A channel that was full is not any more. From any thread."""
         if channel in self._full:

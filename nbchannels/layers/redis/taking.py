@@ -48,11 +48,13 @@ class TakingLayer(HostedLayer):
     def take(self, channel: str, waiter: Waiter | None, *, front: bool = False) -> Letter | None:
         """See `ReceivingLayer.take`; what is not here is fetched."""
         letter = super().take(channel, waiter, front=front)
-        if is_process_local(channel):
-            if not self._inboxes.is_here(channel):
+        if letter is not None:
+            if self._inboxes.is_full(channel):
+                self._inboxes.has_room(channel)
+        elif is_process_local(channel):
+            if waiter is not None and not self._inboxes.is_here(channel):
                 self._inboxes.opened(channel)
-            self._inboxes.has_room(channel)
-        elif letter is None and waiter is not None:
+        elif waiter is not None:
             self._upkeep.used("channel", channel)
             self._queues.demand(channel)
         return letter
@@ -195,14 +197,14 @@ class TakingLayer(HostedLayer):
     def _readable(self, letter: Letter) -> Letter:
         return letter._replace(encoded=self.seal.open(letter.encoded))
 
-    async def channel_of_dead(self, number: Any) -> str:
-        """See `ReceivingLayer.channel_of_dead`."""
+    async def dead_letter(self, number: Any) -> DeadLetter:
+        """See `ReceivingLayer.dead_letter`."""
         dead = None
         if type(number) is int:
             dead = await self._on_loop(self.graveyard.get(number))
         if dead is None:
             raise no_dead(number)
-        return dead.channel
+        return dead._replace(letter=self._readable(dead.letter))
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""

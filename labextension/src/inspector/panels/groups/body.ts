@@ -46,7 +46,8 @@ export function groupsBody(context: Context, model: GroupsModel): ListBody<Group
       const items = found.slice(0, 50).map(({ kind, user, label, as, here }) => {
         const item = element('li', 'nbc-person');
         item.append(element('span', 'nbc-kind', kind), element('span', 'nbc-person-name', label || user || trans.__('unnamed')));
-        if (label !== '' && user !== '') {
+        // A kernel's user is its own token.
+        if (label !== '' && user !== '' && !user.startsWith('kernel:')) {
           item.append(element('span', 'nbc-muted', user));
         }
         const how = as === 'member' ? trans.__('member') : trans.__('subscriber');
