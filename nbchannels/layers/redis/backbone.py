@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbchannels.diagnoses import report
-from nbchannels.layers.redis.courier import Argument, Courier
+from nbchannels.layers.redis.calls import Again, Argument
+from nbchannels.layers.redis.courier import Courier
 from nbchannels.layers.redis.entries import Keys
 from nbchannels.layers.redis.listener import Listener
 from nbchannels.layers.redis.scripts import Script
@@ -24,12 +25,13 @@ class Backbone:
         connect: makes an unconnected connection of redis-py.
         where: for people: the address, without a password.
         keys: the names of the keys.
-        token: of this process: the word before the ``!`` of its channels.
         on_connect: called after each connect, before anything is sent.
         patience: seconds that a call waits.
 
     Attributes:
         process: 8 bytes, random: who sent an entry.
+        token: the word before the ``!`` of the channels that this layer makes. Two layers of one
+            process have two, and two inboxes: each reads its own.
         publish: the command that tells others.
     """
 
@@ -42,26 +44,35 @@ class Backbone:
         connect: Callable[[], Any],
         where: str,
         keys: Keys,
-        token: str,
         on_connect: Callable[[], None],
         patience: float,
     ) -> None:
         self.keys = keys
-        self.token = token
+        self.token = secrets.token_hex(8)
         self.where = where
         self.patience = patience
         self.process = secrets.token_bytes(8)
         #: How this process is called in Redis.
         self.name = self.process.hex()
-        self._courier = Courier(connect, where, on_connect, patience)
+        self._on_connect = on_connect
+        self._courier = Courier(connect, where, self._connected, patience)
         self._listener = Listener(connect, where)
         self._lost: dict[str, int] = {}
 
+    def _connected(self) -> None:
+        # What broke one connection may have silenced the other, without an end.
+        self._listener.check()
+        self._on_connect()
+
     def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Argument],
+        again: Again | None = None,
     ) -> "asyncio.Future[Any]":
         """Run a script; see `Courier.run`."""
-        return self._courier.run(script, keys, arguments)
+        return self._courier.run(script, keys, arguments, again)
 
     def command(self, key: str, *arguments: Argument) -> "asyncio.Future[Any]":
         """Run a command on one key (its second word); see `Courier.command`."""

@@ -2,8 +2,8 @@
 
 Whoever waits for an answer may give up; the answer is then read and dropped, so no reply can reach
 the wrong caller. What was written and not answered when a connection broke is written again on the
-next one: every script recognises what was done already. A call that is not answered in time fails,
-and says whether it may have been done.
+next one: every script recognises what was done already, or the call says what is written instead. A
+call that is not answered in time fails, and says whether it may have been done.
 """
 
 import asyncio
@@ -31,9 +31,10 @@ from redis.exceptions import (
 )
 
 from nbchannels.exceptions import LayerUnavailable
+from nbchannels.layers.redis.calls import Again, Argument, Call, Unanswered, packed
 from nbchannels.layers.redis.scripts import Script
 
-__all__ = ["Courier", "Unanswered", "packed", "writer_of"]
+__all__ = ["Courier", "writer_of"]
 
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
@@ -51,32 +52,6 @@ _TEMPORARY = (
 
 log = logging.getLogger("nbchannels")
 _chance = secrets.SystemRandom()
-
-Argument = str | bytes | int | float
-
-
-class Unanswered(LayerUnavailable):
-    """No answer in time; ``written`` says whether Redis may have done it."""
-
-    written = False
-
-
-class _Call:
-    __slots__ = ("arguments", "deadline", "future", "packed", "script", "written")
-
-    def __init__(
-        self,
-        arguments: Sequence[Argument],
-        script: Script | None,
-        future: "asyncio.Future[Any]",
-        deadline: float,
-    ) -> None:
-        self.arguments = arguments
-        self.script = script
-        self.future = future
-        self.deadline = deadline
-        self.packed = b""
-        self.written = False
 
 
 class Courier:
@@ -104,38 +79,62 @@ class Courier:
         self.trouble = ""
         self._connect = connect
         self._on_connect = on_connect
-        self._pending: deque[_Call] = deque()
-        self._waiting: deque[_Call] = deque()
+        self._pending: deque[Call] = deque()
+        self._waiting: deque[Call] = deque()
         self._is_scheduled = False
         self._task: asyncio.Task[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._connection: Any = None
+        self._pause = PAUSE
         self._is_closed = False
+        # Redis said that it cannot now: it answers well again when it has done something.
+        self._is_refused = False
 
     # Calls.
 
     def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Argument],
+        again: Again | None = None,
     ) -> "asyncio.Future[Any]":
         """Run a script; the future has its answer.
+
+        Args:
+            script: fixed text.
+            keys: of one hash tag.
+            arguments: of the script.
+            again: asked for the arguments when the connection broke before the answer; where it
+                says ``None``, the call fails. Without it they are the same.
 
         Raises (in the future):
             Unanswered: in time.
             LayerUnavailable: Redis says no.
         """
-        return self._call(("EVALSHA", script.sha, len(keys), *keys, *arguments), script)
+        head: tuple[Argument, ...] = ("EVALSHA", script.sha, len(keys), *keys)
+        repeat: Again | None = None
+        if again is not None:
+
+            def repeat() -> Sequence[Argument] | None:
+                fresh = again()
+                return None if fresh is None else (*head, *fresh)
+
+        return self._call((*head, *arguments), script, repeat)
 
     def command(self, *arguments: Argument) -> "asyncio.Future[Any]":
         """Run one command that may be run twice; as `run`."""
         return self._call(arguments, None)
 
-    def _call(self, arguments: Sequence[Argument], script: Script | None) -> "asyncio.Future[Any]":
+    def _call(
+        self, arguments: Sequence[Argument], script: Script | None, again: Again | None = None
+    ) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         if self._is_closed:
             future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
             return future
-        call = _Call(arguments, script, future, time.monotonic() + self.patience)
+        call = Call(arguments, script, future, time.monotonic() + self.patience, again)
         call.packed = packed(arguments)
         self._queue(call)
         if self._task is None:
@@ -147,7 +146,7 @@ class Courier:
     # The connection.
 
     async def _serve(self) -> None:
-        pause = PAUSE
+        self._pause = PAUSE
         while not self._is_closed:
             connection = None
             try:
@@ -155,23 +154,27 @@ class Courier:
                 async with asyncio.timeout(CONNECT):
                     await connection.connect()
                 self._connection = connection
-                self._answers()
-                pause = PAUSE
-                self._write_again()
+                if not self._is_refused:
+                    self._is_well()
+                self._schedule()
                 if self._on_connect is not None:
                     self._on_connect()
                 await self._exchange(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if not self._is_closed:
                     self._note(error)
+            except Exception as error:  # what is not foreseen must not end the service in silence
+                log.exception("nbchannels: the connection to Redis at %s broke", self.where)
+                self._note(error)
             finally:
                 self._connection = None
                 if connection is not None:
                     with contextlib.suppress(Exception):
                         await connection.disconnect(nowait=True)
+                self._ask_again()
             if not self._is_closed:
-                await asyncio.sleep(pause * (0.5 + _chance.random()))
-                pause = min(pause * 2, MOST_PAUSE)
+                await asyncio.sleep(self._pause * (0.5 + _chance.random()))
+                self._pause = min(self._pause * 2, MOST_PAUSE)
 
     def _note(self, error: BaseException) -> None:
         sentence = f"Redis at {self.where} does not answer: {str(error) or type(error).__name__}"
@@ -179,16 +182,26 @@ class Courier:
             log.warning("nbchannels: %s; trying again", sentence)
         self.trouble = sentence
 
-    def _answers(self) -> None:
+    def _is_well(self) -> None:
         if self.trouble:
             log.info("nbchannels: Redis at %s answers again", self.where)
-            self.trouble = ""
+        self.trouble = ""
+        self._is_refused = False
+        self._pause = PAUSE
 
-    def _write_again(self) -> None:
-        """What was written and not answered goes first, in its order."""
-        self._pending.extendleft(call for call in reversed(self._waiting) if not call.future.done())
+    def _ask_again(self) -> None:
+        """What was written and not answered goes first on the next connection, in its order."""
+        for call in reversed(self._waiting):
+            if call.future.done():
+                continue
+            if call.again is not None:
+                arguments = call.again()
+                if arguments is None:
+                    call.future.set_exception(self._unanswered(call, "the connection broke"))
+                    continue
+                call.arguments, call.packed = arguments, packed(arguments)
+            self._pending.appendleft(call)
         self._waiting.clear()
-        self._schedule()
 
     async def _exchange(self, connection: Any) -> None:
         while True:
@@ -198,9 +211,18 @@ class Courier:
                 )
             except ResponseError as error:
                 answer = error
+            if not self._waiting:  # it says so to everybody: too many connections, for one
+                raise (
+                    answer
+                    if isinstance(answer, RedisError)
+                    else RedisError(f"it said {answer!r:.100}, and was asked nothing")
+                )
             self._answer(self._waiting.popleft(), answer)
 
-    def _queue(self, call: _Call) -> None:
+    def _queue(self, call: Call) -> None:
+        if self._is_closed:
+            self._fail(call)
+            return
         self._pending.append(call)
         self._schedule()
 
@@ -226,30 +248,38 @@ class Courier:
             # How much may be under way is bounded by those that ask; so nothing is waited for here.
             writer_of(self._connection).write(b"".join(parts))
 
-    def _answer(self, call: _Call, answer: Any) -> None:
+    def _answer(self, call: Call, answer: Any) -> None:
+        if isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
+            self._refused(answer)
+            self._later(call)
+            self.abort()
+            return
+        if isinstance(answer, _TEMPORARY):
+            self._refused(answer)
+            self._later(call)
+            return
+        if self.trouble:
+            self._is_well()
         if call.future.done():
             return
         if not isinstance(answer, RedisError):
-            if self.trouble:
-                self._answers()
             call.future.set_result(answer)
         elif isinstance(answer, NoScriptError) and call.script is not None:
             _, _, *rest = call.arguments
             call.packed = packed(("EVAL", call.script.text, *rest))
             self._queue(call)
-        elif isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
-            self._later(call)
-            self.abort()
-        elif isinstance(answer, _TEMPORARY):
-            self._note(answer)
-            self._later(call)
         else:
             call.future.set_exception(self._refusal(call, answer))
 
-    def _later(self, call: _Call) -> None:
-        asyncio.get_running_loop().call_later(0.1, self._queue, call)
+    def _refused(self, answer: RedisError) -> None:
+        self._note(answer)
+        self._is_refused = True
 
-    def _refusal(self, call: _Call, answer: RedisError) -> LayerUnavailable:
+    def _later(self, call: Call) -> None:
+        if not call.future.done():
+            asyncio.get_running_loop().call_later(0.1, self._queue, call)
+
+    def _refusal(self, call: Call, answer: RedisError) -> LayerUnavailable:
         what = call.script.name if call.script is not None else call.arguments[0]
         if isinstance(answer, OutOfMemoryError) or str(answer).startswith("OOM"):
             return LayerUnavailable(
@@ -262,31 +292,39 @@ class Courier:
         """Break the connection; another one is made."""
         connection = self._connection
         if connection is not None:
-            writer_of(connection).transport.abort()
+            with contextlib.suppress(ConnectionError):  # it is broken already
+                writer_of(connection).transport.abort()
 
     # Time.
 
     def _look(self) -> None:
         """Fail what was not answered in time; a connection that is silent so long is given up."""
+        self._clock = None
         now = time.monotonic()
-        is_stuck = False
-        for call in (*self._waiting, *self._pending):
-            if now >= call.deadline and not call.future.done():
-                is_stuck = is_stuck or call.written
-                call.future.set_exception(self._unanswered(call))
+        is_stuck = any(call.is_late(now) for call in self._waiting)
+        late = [call for call in (*self._waiting, *self._pending) if call.is_late(now)]
+        for call in late:
+            call.future.set_exception(self._unanswered(call, f"given up after {self.patience:g} s"))
+        if late:  # while nobody answers this would grow without end
+            self._pending = deque(call for call in self._pending if not call.future.done())
         if is_stuck:
             self._note(TimeoutError(f"no answer within {self.patience:g} s"))
             self.abort()
-        self._clock = None
         if (self._waiting or self._pending) and not self._is_closed:
             self._clock = asyncio.get_running_loop().call_later(LOOK, self._look)
 
-    def _unanswered(self, call: _Call) -> Unanswered:
+    def _unanswered(self, call: Call, what: str) -> Unanswered:
         done = "it may have been done" if call.written else "nothing was sent"
         why = self.trouble or f"Redis at {self.where} does not answer"
-        error = Unanswered(f"{why}; given up after {self.patience:g} s: {done}")
+        error = Unanswered(f"{why}; {what}: {done}")
         error.written = call.written
         return error
+
+    def _fail(self, call: Call) -> None:
+        if not call.future.done():
+            error = Unanswered(f"the layer at {self.where} is closed")
+            error.written = call.written
+            call.future.set_exception(error)
 
     async def close(self) -> None:
         """End the connection; what waits fails."""
@@ -299,8 +337,7 @@ class Courier:
             with contextlib.suppress(BaseException):
                 await task
         for call in (*self._waiting, *self._pending):
-            if not call.future.done():
-                call.future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
+            self._fail(call)
         self._waiting.clear()
         self._pending.clear()
 
@@ -311,18 +348,6 @@ class Courier:
         ]
         if waiting:
             await asyncio.wait(waiting, timeout=patience)  # type: ignore[type-var]
-
-
-def packed(arguments: Sequence[Argument]) -> bytes:
-    """A command as Redis reads it."""
-    parts = [b"*%d\r\n" % len(arguments)]
-    for argument in arguments:
-        if isinstance(argument, str):
-            argument = argument.encode()
-        elif not isinstance(argument, bytes):
-            argument = repr(argument).encode()
-        parts += (b"$%d\r\n" % len(argument), argument, b"\r\n")
-    return b"".join(parts)
 
 
 def writer_of(connection: Any) -> asyncio.StreamWriter:

@@ -60,6 +60,8 @@ class Groups:
         self._opening: dict[str, asyncio.Task[Mirror]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renewed = self._compared = time.monotonic()
+        # How often the connection was made anew.
+        self._breaks = 0
 
     def _keys(self, name: str, *parts: str) -> list[str]:
         return [self._layer.backbone.keys.group(name, part) for part in parts]
@@ -73,17 +75,30 @@ class Groups:
         bounds = layer.registry.bounds
         producers: dict[str, int] = {}
         tags = [layer.random_tag() for _ in parcels]
-        arguments: list[Any] = [
+        head = (
             backbone.keys.group(name, "live"), backbone.publish, backbone.random_epoch(),
             bounds.history, bounds.history_bytes, int(layer.group_expiry),
-        ]  # fmt: skip
-        for parcel, tag in zip(parcels, tags, strict=True):
-            place = producers.setdefault(parcel.producer.id, len(producers) + 1)
-            data = pack_entry(layer.sealed(parcel), backbone.process, parcel.sender, parcel.flags)
-            arguments += (place, parcel.producer.sequence, tag, data)
+        )  # fmt: skip
+        sealed = [layer.sealed(parcel) for parcel in parcels]
+        for parcel in parcels:
+            producers.setdefault(parcel.producer.id, len(producers) + 1)
+
+        def arguments() -> list[Any]:
+            found: list[Any] = list(head)
+            for parcel, encoded, tag in zip(parcels, sealed, tags, strict=True):
+                data = pack_entry(encoded, backbone.process, parcel.sender, parcel.flags)
+                place = producers[parcel.producer.id]
+                found += (place, parcel.producer.sequence, tag, data)
+            return found
+
+        def again() -> list[Any]:
+            for parcel in parcels:
+                parcel.repeat()
+            return arguments()
+
         keys = self._keys(name, "log", "meta", "watch", "others")
         keys += self._keys(name, *(f"by:{producer}" for producer in producers))
-        answer = await backbone.run(PUBLISH, keys, arguments)
+        answer = await backbone.run(PUBLISH, keys, arguments(), again)
         told, others = answer
         epoch = told[:16].decode()
         when, subscribers, members = _SENT.unpack_from(told, 16)
@@ -91,13 +106,13 @@ class Groups:
         mirror = self._mirrors.get(name)
         late: asyncio.Future[None] | None = None
         fresh: list[tuple[int, Parcel]] = []
-        for parcel, (offset, tag, known) in zip(parcels, positions, strict=True):
+        for parcel, encoded, (offset, tag, known) in zip(parcels, sealed, positions, strict=True):
             if not known:
                 fresh.append((offset, parcel))
                 if mirror is not None:
                     entry = Entry(
                         offset, tag, when, backbone.process, parcel.sender, parcel.flags,
-                        layer.sealed(parcel),
+                        encoded,
                     )  # fmt: skip
                     late = mirror.sent(epoch, entry) or late
         dropped = 0
@@ -155,7 +170,8 @@ class Groups:
         layer = self._layer
         while True:
             mirror = await self.mirror(name)
-            log = mirror.state.log
+            await mirror.settled()
+            breaks, log = self._breaks, mirror.state.log
             if isinstance(start, Position):
                 wanted = start.offset if start.epoch == log.epoch else 0
             elif isinstance(start, Last):
@@ -168,13 +184,15 @@ class Groups:
                     continue
                 state = mirror.state
                 cursor = LogCursor(state, state.log.locate(start), layer.lock)
-            break
-        try:
-            await self._report(mirror)
-        except BaseException:
+            try:
+                await self._report(mirror)
+            except BaseException:
+                cursor.close()
+                raise
+            if breaks == self._breaks:
+                return cursor
+            # Redis answered on another connection: what it lost may be what was asked for.
             cursor.close()
-            raise
-        return cursor
 
     def _left(self, mirror: Mirror) -> None:
         self._run(self._report(mirror))
@@ -285,6 +303,7 @@ class Groups:
     def doubt_all(self) -> None:
         """The connection was broken: whatever is followed is compared."""
         self._renewed = -self._layer.backbone.renewal  # it may have begun anew, and know nobody
+        self._breaks += 1
         for mirror in list(self._mirrors.values()):
             mirror.doubt()
             if mirror.state.members:
@@ -323,7 +342,8 @@ class Groups:
             if mirror.state.cursors or mirror.state.members:
                 return
             del self._mirrors[name]
-            self._layer.registry.drop(mirror.state)
+            if self._layer.registry.groups.get(name) is mirror.state:  # else it made room already
+                self._layer.registry.drop(mirror.state)
         mirror.close()
 
     def here(self, name: str) -> tuple[int, list[str]]:

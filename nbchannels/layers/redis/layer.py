@@ -35,6 +35,7 @@ from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
+from nbchannels.layers.redis.posting import Posting
 from nbchannels.layers.redis.presence import Presence, PresentLayer
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
@@ -45,7 +46,6 @@ from nbchannels.layers.registry import Bounds
 from nbchannels.names import (
     PROBLEMS,
     is_process_local,
-    process_token,
     require_channel_name,
     require_group_name,
 )
@@ -122,13 +122,12 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
         self.registry, self.lock = self._registry, self._lock
         way = ways(hosts)
         self.seal = Seal(symmetric_encryption_keys)
-        self.backbone = Backbone(
-            way.connect, way.where, Keys(prefix), process_token(), self._connected, patience
-        )
+        self.backbone = Backbone(way.connect, way.where, Keys(prefix), self._connected, patience)
         self.backbone.lease, self.backbone.renewal = float(lease), lease / 3
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
+        self._posting = Posting(self)
         self._inboxes = Inboxes(self)
         self._presence = Presence(self)
         self._upkeep = Upkeep(
@@ -259,7 +258,7 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
         if is_process_local(name):
             await self._inboxes.put(name, parcels)
         else:
-            await self._queues.put(name, parcels)
+            await self._posting.put(name, parcels)
 
     async def put_copies(
         self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
@@ -280,7 +279,13 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
                     except ChannelsError:
                         full += 1
                 continue
-            await self._put(channel, parcels)
+            try:
+                await self._put(channel, parcels)
+            except (
+                LayerUnavailable
+            ):  # it is in the log all the same: that is no failure of the send
+                full += len(parcels)
+                continue
             full += sum(parcel.future.exception() is not None for parcel in parcels)
         return full
 

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import math
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,7 +17,9 @@ from redis.exceptions import RedisError, ResponseError
 __all__ = ["Listener"]
 
 #: Seconds to connect; between two attempts at first and at most; between two signs of life.
-CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 0.5, 5.0
+CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 0.5, 3.0
+#: The same, when it is in doubt.
+CHECK = 2.0
 
 log = logging.getLogger("nbchannels")
 _chance = secrets.SystemRandom()
@@ -48,7 +49,11 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self._writing: asyncio.Lock = asyncio.Lock()
         self._is_closed = False
-        self._last = 0.0
+        # Things heard; what was heard last may lie long ago where nothing is told.
+        self._count = 0
+        self._pause = PAUSE
+        self._suspected = asyncio.Event()
+        self._is_suspected = False
         self._tasks: set[asyncio.Task[Any]] = set()
         #: A sentence while it hears nothing; else empty.
         self.trouble = ""
@@ -99,7 +104,6 @@ class Listener:
     # The connection.
 
     async def _serve(self) -> None:
-        pause = PAUSE
         while not self._is_closed:
             connection = None
             beating: asyncio.Task[None] | None = None
@@ -108,8 +112,8 @@ class Listener:
                 async with asyncio.timeout(CONNECT):
                     await connection.connect()
                 self._connection = connection
-                self._last = time.monotonic()
-                pause = PAUSE
+                self._suspected.clear()
+                self._is_suspected = False
                 beating = asyncio.get_running_loop().create_task(self._beat(connection))
                 names = list(self._heard)
                 if not names:  # there is nothing to hear, and nothing that could be missed
@@ -122,6 +126,9 @@ class Listener:
                     if not self.trouble:
                         log.info("nbchannels: Redis at %s is not heard: %s", self._where, error)
                     self.trouble = f"Redis at {self._where} is not heard: {error}"
+            except Exception as error:  # what is not foreseen must not end the service in silence
+                log.exception("nbchannels: listening to Redis at %s broke", self._where)
+                self.trouble = f"Redis at {self._where} is not heard: {error}"
             finally:
                 self._connection = None
                 if beating is not None:
@@ -130,16 +137,29 @@ class Listener:
                     with contextlib.suppress(Exception):
                         await connection.disconnect(nowait=True)
             if not self._is_closed:
-                await asyncio.sleep(pause * (0.5 + _chance.random()))
-                pause = min(pause * 2, MOST_PAUSE)
+                await asyncio.sleep(self._pause * (0.5 + _chance.random()))
+                self._pause = min(self._pause * 2, MOST_PAUSE)
 
     async def _beat(self, connection: Any) -> None:
-        while True:
-            await asyncio.sleep(BEAT)
-            if time.monotonic() - self._last > 2 * BEAT:
-                self.abort()
-                return
+        """Twice nothing heard between two signs of life: it is given up."""
+        silences = 0
+        while silences < 2:
+            heard = self._count
             await self._write(connection, ("PING",))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT if not self._is_suspected else CHECK):
+                    await self._suspected.wait()
+            self._suspected.clear()
+            if self._count != heard:
+                silences, self._is_suspected = 0, False
+            else:
+                silences += 1
+        self.abort()
+
+    def check(self) -> None:
+        """The other connection broke: see at once whether this one lives."""
+        self._is_suspected = True
+        self._suspected.set()
 
     async def _hear(self, connection: Any) -> None:
         heard = self._heard
@@ -149,9 +169,11 @@ class Listener:
                     disable_decoding=True, timeout=math.inf, disconnect_on_error=False
                 )
             except ResponseError as error:
-                log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
+                if not self.trouble:
+                    log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
                 raise
-            self._last = time.monotonic()
+            self._count += 1
+            self._pause = PAUSE
             self.trouble = ""
             if not isinstance(news, list) or len(news) < 3:
                 continue  # the answer to a sign of life

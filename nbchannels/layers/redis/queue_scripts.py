@@ -88,7 +88,8 @@ TAKE = script(
     + """
 local back, me, want = KEYS[3], ARGV[1], tonumber(ARGV[2])
 local answer = {string.format('%.6f', now), 0}
-if ARGV[3] == '1' then redis.call('HSET', meta, 'used', string.format('%.3f', now)) end
+-- Where memory is short this is refused, and taking must go on: it is what gives memory back.
+if ARGV[3] == '1' then redis.pcall('HSET', meta, 'used', string.format('%.3f', now)) end
 if redis.call('EXISTS', queue) == 0 then return answer end
 local returned = redis.pcall('XPENDING', queue, 'r', '-', '+', want, 'front')
 if returned.err then
@@ -119,7 +120,8 @@ return answer
 
 #: Say what became of messages. KEYS: queue, meta, back.
 #: ARGV: process, wake channel, publish command, name, expiry; then of each message: id, what
-#: (``done``; ``front``; ``back``), bytes, how often its holders died, data if it goes to the back.
+#: (``done``; ``front``; ``unread``: to the front as if it had never been taken; ``back``), bytes,
+#: how often its holders died, data if it goes to the back.
 #: Returns how many were still in the hands of this process.
 SETTLE = script(
     "settle",
@@ -133,7 +135,10 @@ for i = 6, #ARGV, 5 do
   local mine = redis.pcall('XPENDING', queue, 'r', id, id, 1, me)
   if not mine.err and #mine > 0 then
     count = count + 1
-    if what == 'front' then
+    if what == 'unread' then
+      redis.call('XCLAIM', queue, 'r', 'front', 0, id, 'JUSTID')
+      again = true
+    elseif what == 'front' then
       redis.call('XCLAIM', queue, 'r', 'front', 0, id, 'JUSTID')
       redis.call('HSET', back, id, ARGV[i + 3] .. ' ' .. string.format('%.3f', now + expiry))
       again = true
@@ -191,11 +196,12 @@ local count = 0
 for _, one in ipairs(pending) do
   local id = one[1]
   if wanted == nil or wanted[id] then
-    local known = redis.call('HGET', back, id)
-    local returns = known and tonumber(string.match(known, '^%d+')) or 0
     redis.call('XCLAIM', queue, 'r', 'front', 0, id, 'JUSTID')
-    redis.call('HSET', back, id, (returns + tonumber(ARGV[6])) .. ' ' ..
-      string.format('%.3f', now + expiry))
+    if ARGV[6] == '1' then
+      local known = redis.call('HGET', back, id)
+      local returns = known and tonumber(string.match(known, '^%d+')) or 0
+      redis.call('HSET', back, id, (returns + 1) .. ' ' .. string.format('%.3f', now + expiry))
+    end
     count = count + 1
   end
 end
@@ -212,7 +218,7 @@ local function is_late(entry)
   if not holder.err and #holder > 0 then
     if holder[1][2] ~= 'front' then return false end
     local known = redis.call('HGET', back, entry[1])
-    return known and tonumber(string.match(known, ' (%S+)$')) <= now
+    if known then return tonumber(string.match(known, ' (%S+)$')) <= now end
   end
   local _, until_ = struct.unpack('<dd', entry[2][2])
   return until_ <= now

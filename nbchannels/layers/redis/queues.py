@@ -1,4 +1,4 @@
-"""The named channels of a layer on Redis: sending to them, taking from them, settling.
+"""The named channels of a layer on Redis: taking from them, and what they hold.
 
 This process takes what somebody here wants now, and no more: what it has in hand others cannot
 have. A message that was taken stands in a mailbox until its receiver has it, and is pending in
@@ -11,27 +11,24 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from nbchannels.exceptions import ChannelFull, EncodingError, LayerUnavailable
+from nbchannels.exceptions import EncodingError, LayerUnavailable
 from nbchannels.layers.bindings import compiled_glob, is_glob
-from nbchannels.layers.hints import no_receiver
-from nbchannels.layers.mailbox import Letter, Mailbox
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
-from nbchannels.layers.redis.entries import pack_letter, unpack_letter
+from nbchannels.layers.redis.entries import unpack_letter
 from nbchannels.layers.redis.group_scripts import WATCH
-from nbchannels.layers.redis.outbox import Parcel, overtaken
+from nbchannels.layers.redis.process_scripts import ALIVE
 from nbchannels.layers.redis.queue_scripts import (
     CLAIM,
     DROP,
     MINE,
     OVERDUE,
-    PUT,
     SURVEY,
     TAKE,
 )
 from nbchannels.layers.redis.settling import Settlements
 from nbchannels.layers.registry import Registry
-from nbchannels.receipt import Receipt
 
 __all__ = ["Queues"]
 
@@ -42,6 +39,8 @@ MOST, MOST_BYTES = 32, 2**20
 LINGER, UNWANTED, LOOK = 60.0, 1.0, 5.0
 #: Messages looked at for those that have waited too long.
 OLD = 200
+#: Seconds that it is known from which channels a process took: longer than any of them is kept.
+REMEMBERED = 30 * 86_400
 
 
 class Layer(Protocol):
@@ -53,9 +52,6 @@ class Layer(Protocol):
 
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function on the layer's loop, from any thread."""
-
-    def sealed(self, parcel: Parcel) -> Any:
-        """Its message, encrypted where that is wanted."""
 
     def opened_letter(self, letter: Letter) -> Letter:
         """Decrypted where it was encrypted."""
@@ -87,6 +83,7 @@ class _Puller:
         self.heard: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         self.reported = 0
+        self.is_registered = False
         self.held: set[bytes] = set()
 
 
@@ -105,54 +102,6 @@ class Queues:
 
     def _wake(self, name: str) -> tuple[str, str]:
         return self._layer.backbone.keys.channel(name, "wake"), self._layer.backbone.publish
-
-    # Sending.
-
-    async def put(self, name: str, parcels: list[Parcel]) -> None:
-        """Put messages into a channel, in one call; each gets its receipt, or `ChannelFull`."""
-        layer = self._layer
-        registry = layer.registry
-        producers: dict[str, int] = {}
-        arguments: list[Any] = [
-            *self._wake(name), name, registry.capacity_of(name), registry.expiry_of(name),
-            registry.bounds.mailbox_bytes,
-        ]  # fmt: skip
-        for parcel in parcels:
-            place = producers.setdefault(parcel.producer.id, len(producers) + 1)
-            data = pack_letter(layer.sealed(parcel), parcel.sender)
-            arguments += (place, parcel.producer.sequence, data)
-        keys = self._keys(name, "queue", "meta", "serve")
-        keys += self._keys(name, *(f"by:{producer}" for producer in producers))
-        receivers, used, waiting, capacity, *results = await layer.backbone.run(
-            PUT, keys, arguments
-        )
-        hint = None
-        if not receivers and not 0 <= used < RECENT:
-            box = Mailbox(name, capacity, 0)
-            box.letters.extend([None] * min(waiting, capacity))  # type: ignore[list-item]
-            hint = no_receiver(registry, box)
-        for parcel, result in zip(parcels, results, strict=True):
-            if result == -3 and not parcel.is_own:
-                parcel.failed(overtaken(("channel", name)))
-            elif result == -2:
-                parcel.failed(
-                    ChannelFull(
-                        f"channel {name!r} cannot take {len(parcel.encoded.body):,} bytes: the "
-                        f"messages that wait in it may have {registry.bounds.mailbox_bytes:,} "
-                        "bytes together; receive them, or send less",
-                        channel=name, capacity=capacity,
-                    )
-                )  # fmt: skip
-            elif result < 0:
-                parcel.failed(ChannelFull(channel=name, capacity=capacity))
-            else:
-                offset = result or None
-                parcel.done(
-                    Receipt(
-                        "channel", name, receivers, offset=offset, meaning="primary",
-                        duplicate=not result, hint=hint if result else None,
-                    )
-                )  # fmt: skip
 
     # Taking.
 
@@ -218,6 +167,8 @@ class Queues:
     async def _take(self, puller: _Puller) -> bool:
         """Take what is wanted; whether there may be more that is."""
         layer, channel = self._layer, puller.channel
+        if not puller.is_registered:
+            await self._register(puller)
         if puller.is_unsure:
             await self._reconcile(puller)
         want, receives = layer.wanted(channel)
@@ -228,6 +179,7 @@ class Queues:
             TAKE,
             self._keys(channel, "queue", "meta", "back"),
             (layer.backbone.name, min(want, MOST), int(receives), MOST_BYTES),
+            lambda: None,  # what an unanswered one took goes back first: order holds
         )
         if not found:
             return False
@@ -255,7 +207,7 @@ class Queues:
     def _return_unwanted(self, channel: str) -> None:
         for letter in self._layer.unwanted(channel):
             self.settlements.add(
-                channel, letter.posted.id, "front", letter.posted.size, letter.returns
+                channel, letter.posted.id, "unread", letter.posted.size, letter.returns
             )
 
     def _report(self, puller: _Puller, want: int) -> None:
@@ -269,7 +221,15 @@ class Queues:
         backbone = self._layer.backbone
         keys = self._keys(channel, "serve")
         await backbone.run(WATCH, keys, (backbone.name, count, 0, backbone.lease))
-        await backbone.command(backbone.keys.process(backbone.name, "channels"), "SADD", channel)
+
+    async def _register(self, puller: _Puller) -> None:
+        """Before anything is taken: whoever finds this process dead knows where to look."""
+        backbone = self._layer.backbone
+        await backbone.run(ALIVE, [backbone.keys.alive], (backbone.name, backbone.lease))
+        channels = backbone.keys.process(backbone.name, "channels")
+        await backbone.command(channels, "SADD", puller.channel)
+        await backbone.command(channels, "EXPIRE", REMEMBERED)
+        puller.is_registered = True
 
     async def _reconcile(self, puller: _Puller) -> None:
         """What Redis thinks is in hand here, and is not (an answer was lost), goes back."""
@@ -299,6 +259,7 @@ class Queues:
         """The connection was broken: an answer may have been lost, and news."""
         for puller in list(self._pullers.values()):
             puller.is_unsure = True
+            puller.is_registered = False
             self._want(puller.channel)
 
     def tick(self) -> None:
@@ -321,6 +282,11 @@ class Queues:
         for puller in list(self._pullers.values()):
             if puller.reported:
                 self._run(self._tell(puller.channel, puller.reported))
+            if puller.reported or puller.held:
+                # A call that came late to Redis may have taken what nobody here knows of.
+                puller.is_unsure = True
+                puller.is_registered = False
+                self._want(puller.channel)
 
     async def bury_late(self, channel: str) -> None:
         """What has waited too long in a channel goes to the dead letters."""
@@ -342,7 +308,8 @@ class Queues:
         channels = backbone.keys.process(process, "channels")
         for channel in await backbone.command(channels, "SMEMBERS"):
             await self._claim(channel.decode(), process, 1, [])
-        await backbone.command(channels, "DEL")
+        # Not forgotten at once: it may be back, and have said so a moment ago.
+        await backbone.command(channels, "EXPIRE", int(2 * backbone.lease))
 
     # A channel as a whole.
 
@@ -394,3 +361,7 @@ class Queues:
                 puller.task.cancel()
         for task in self._tasks:
             task.cancel()
+        # What is leased, and what a call took whose answer nobody read.
+        if self._pullers:
+            with contextlib.suppress(LayerUnavailable):
+                await self.reclaim(self._layer.backbone.name)

@@ -218,7 +218,7 @@ class Upkeep:
         for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, lease)):
             name = process.decode()
             await self._queues.reclaim(name)
-            await self._backbone.run(ALIVE, keys, (name, 0))
+            await self._backbone.run(ALIVE, keys, (name, -1))
 
     async def _bury_late(self) -> None:
         """Look into some channels for what has waited too long."""

@@ -1,0 +1,65 @@
+"""One call to Redis: what is asked, until when, and what is asked again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nbchannels.exceptions import LayerUnavailable
+from nbchannels.layers.redis.scripts import Script
+
+__all__ = ["Again", "Argument", "Call", "Unanswered", "packed"]
+
+Argument = str | bytes | int | float
+#: What is written instead, where it is not known whether the first was done; None: nothing.
+Again = Callable[[], Sequence[Argument] | None]
+
+
+class Unanswered(LayerUnavailable):
+    """No answer in time; ``written`` says whether Redis may have done it."""
+
+    written = False
+
+
+class Call:
+    """One call.
+
+    Attributes:
+        arguments: of the command, its name first.
+        again: see `Again`; without it the same is written again.
+        packed: the bytes of the command.
+        written: Redis may have done it.
+    """
+
+    __slots__ = ("again", "arguments", "deadline", "future", "packed", "script", "written")
+
+    def __init__(
+        self,
+        arguments: Sequence[Argument],
+        script: Script | None,
+        future: "asyncio.Future[Any]",
+        deadline: float,
+        again: Again | None,
+    ) -> None:
+        self.arguments = arguments
+        self.again = again
+        self.script = script
+        self.future = future
+        self.deadline = deadline
+        self.packed = b""
+        self.written = False
+
+    def is_late(self, now: float) -> bool:
+        """Whether somebody still waits, and should have had an answer by now (monotonic)."""
+        return now >= self.deadline and not self.future.done()
+
+
+def packed(arguments: Sequence[Argument]) -> bytes:
+    """A command as Redis reads it."""
+    parts = [b"*%d\r\n" % len(arguments)]
+    for argument in arguments:
+        if isinstance(argument, str):
+            argument = argument.encode()
+        elif not isinstance(argument, bytes):
+            argument = repr(argument).encode()
+        parts += (b"$%d\r\n" % len(argument), argument, b"\r\n")
+    return b"".join(parts)

@@ -1,0 +1,39 @@
+"""The conformance suite on real Redis, as a deployment may have it."""
+
+import pytest
+import pytest_asyncio
+
+from nbchannels.layers.redis.layer import RedisChannelLayer
+from nbchannels.testing.layers import LayerContract
+
+
+def _plain(request):
+    server = request.getfixturevalue("_server")
+    server.run("FLUSHALL")
+    return {"hosts": [server.url]}
+
+
+#: What `hosts` says of each topology; it is empty then.
+TOPOLOGIES = {"plain": _plain}
+
+
+@pytest.fixture(params=TOPOLOGIES)
+def layer_options(request):
+    return TOPOLOGIES[request.param](request)
+
+
+@pytest_asyncio.fixture
+async def layer(layer_options, prefix):
+    layer = RedisChannelLayer(
+        **layer_options,
+        prefix=prefix,
+        channel_capacity={"small*": 5},
+        channel_expiry={"short*": 0.3},
+    )
+    yield layer
+    await layer.close()
+
+
+@pytest.mark.integration
+class TestRedis(LayerContract):
+    pass
