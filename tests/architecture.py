@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
             | {f"layers.{room}" for room in ("base", "log", "cursor", "mailbox", "leases")}
             | {f"layers.{room}" for room in ("producers", "groups", "feed")}
             | {f"layers.{room}" for room in ("deadletters", "scouts", "hints", "mailboxes")}
+            | {"layers.presence"}
             | {"diagnoses"}
         ),
     ),
@@ -110,6 +111,7 @@ HEAVY = (
 # Modules whose tests stand in a file of another name.
 COVERED_BY: dict[str, str] = {
     "__main__": "tests/cli/test_main.py",
+    "layers.redis.presence": "tests/redis/test_presence.py",
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
     # The conformance suite is tests itself: the memory layer runs all of it.
     "testing.layers": "tests/layers/test_contract.py",

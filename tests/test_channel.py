@@ -609,22 +609,26 @@ def test_presence(index):
     (found,) = index.presence()
     assert found == {
         "kind": "channel", "user": "", "label": "work", "connection": None, "since": None,
-        "as": "member", "channel": "work",
+        "here": True, "as": "member", "channel": "work",
     }  # fmt: skip
     assert asyncio.run(index.apresence()) == [found]
 
 
 def test_presence_of_a_layer_whose_host_knows_more():
     layer = InMemoryChannelLayer()
-    asked = []
+    asked, page = [], {"kind": "page", "label": "Ada", "as": "subscriber"}
 
-    async def present(group):
-        asked.append(group)
-        return [{"kind": "page"}]
+    def present(group, members):
+        asked.append((group, members))
+        return [page]
 
     layer.present = present
-    assert Group("index", channel_layer=layer).presence() == [{"kind": "page"}]
-    assert asked == ["index"]
+    index = Group("index", channel_layer=layer)
+    index.add("work")
+    found = index.presence()
+    assert found[0] is page
+    assert [one["label"] for one in found] == ["Ada", "work"]
+    assert asked == [("index", ["work"])]
 
 
 def test_a_group_is_always_true(index):

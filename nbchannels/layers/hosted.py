@@ -9,7 +9,7 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,6 +19,7 @@ from nbchannels.layers.base import Limits
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import GroupState, LogCursor
 from nbchannels.layers.mailbox import Dialogue
+from nbchannels.layers.presence import joined
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.receiving import ReceivingLayer
 from nbchannels.layers.registry import Bounds, Registry
@@ -53,7 +54,10 @@ class HostedLayer(ReceivingLayer):
         bounds: as above.
         observer: called with kind, name, encoded, time, sender and offset of each message that was
             sent, on the sender's thread, while somebody watches them go by.
-        present: who is in a group, of whoever hosts this layer and knows the clients.
+        present: who of the host's clients is in a group with these members; without the members
+            that are nobody's.
+        identity: who this process is to others, where no host knows its clients: ``kind``,
+            ``user`` and ``label``.
     """
 
     #: One word for where the layer lives; in REST, in ``welcome`` and on the state chip.
@@ -78,7 +82,8 @@ class HostedLayer(ReceivingLayer):
             self.require_positive(option, value)
         self._expiries = Limits("channel_expiry", expiry, channel_expiry)
         self.observer: Observer | None = None
-        self.present: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None
+        self.present: Callable[[str, list[str]], list[dict[str, Any]]] | None = None
+        self.identity: dict[str, Any] | None = None
         self._clock = clock
         self._forget()
 
@@ -91,6 +96,9 @@ class HostedLayer(ReceivingLayer):
         self._held = {}
         # Producers and targets that are refused for a time, and whose senders do not know it yet.
         self._refused: set[tuple[str, Kind, str]] = set()
+
+    def open(self) -> None:
+        """Reach out to where the layer lives, before it is used; what is wrong there is told."""
 
     # Sending.
 
@@ -213,9 +221,11 @@ class HostedLayer(ReceivingLayer):
 
     async def presence(self, group: str) -> list[dict[str, Any]]:
         """See `BaseChannelLayer.presence`."""
-        if self.present is not None:
-            return await self.present(require_group_name(group))
-        return await super().presence(group)
+        members = await self.group_channels(require_group_name(group))
+        return joined(self.present(group, members) if self.present is not None else (), members)
+
+    def presence_changed(self, group: str) -> None:
+        """Other clients of the host are in a group, or may be; to be called on any thread."""
 
     @abc.abstractmethod
     async def subscribe(self, group: str, start: Start = "now") -> LogCursor:

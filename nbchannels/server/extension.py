@@ -43,8 +43,9 @@ OUR_BACKENDS = (
     REDIS,
     "nbchannels.layers.RedisChannelLayer",
 )
-#: Seconds between two looks at the kernels and connections, and at what has expired.
-TICK, SWEEP = 1.0, 30.0
+#: Seconds between two looks at the kernels and connections, at what has expired, and at whether the
+#: layer answers.
+TICK, SWEEP, LOOK = 1.0, 30.0, 0.25
 
 
 def reachable_url(serverapp: Any, public_url: str = "") -> str | None:
@@ -272,6 +273,7 @@ class NbChannels(ExtensionApp):
             )
         else:
             os.environ[URL_VARIABLE] = host.url
+        host.layer.open()
         if host.mount is not None:
             host.mount.start()
         self._events = Events(serverapp.event_logger, host.hub)
@@ -282,6 +284,7 @@ class NbChannels(ExtensionApp):
         self._timers = (
             PeriodicCallback(self._tick, TICK * 1000),
             PeriodicCallback(host.layer.sweep, SWEEP * 1000),
+            PeriodicCallback(host.hub.outage.look, LOOK * 1000),
         )
         for timer in self._timers:
             timer.start()

@@ -12,7 +12,6 @@ from nbchannels.protocol.events import Call
 from nbchannels.server.clients import Client
 from nbchannels.server.hub import Hub
 from nbchannels.server.inspector import PANELS, View, belongings
-from nbchannels.server.presence import present
 from nbchannels.server.rights import Rights
 from nbchannels.server.tail import MOST_ROWS, Passed, Wanted
 
@@ -188,7 +187,7 @@ def whole_message(hub: Hub, passed: Passed) -> dict[str, Any]:
 async def _presence(connection: Looker, call: Call) -> list[dict[str, Any]]:
     group = require_group_name(call.arguments.get("group"))
     await connection.require("read", "group", group)
-    return await present(connection.hub, group)
+    return await connection.layer.presence(group)
 
 
 async def _disconnect(connection: Looker, call: Call) -> None:

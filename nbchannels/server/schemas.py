@@ -115,15 +115,16 @@ _DEAD_LETTER: dict[str, Schema] = {
 _PRESENT: Schema = {
     "type": "object",
     "properties": {
-        "kind": {"enum": ["page", "kernel", "script", "channel"]},
+        "kind": {"enum": ["page", "kernel", "script", "channel", "others"]},
         "user": _TEXT,
         "label": _TEXT_OR_NULL,
         "connection": _COUNT_OR_NULL,
         "since": {"type": ["number", "null"]},
+        "here": {"type": "boolean"},
         "as": {"enum": ["subscriber", "member"]},
         "channel": CHANNEL,
     },
-    "required": ["kind", "user", "label", "connection", "since", "as"],
+    "required": ["kind", "user", "label", "connection", "since", "here", "as"],
     "additionalProperties": False,
 }
 _PASSED: dict[str, Schema] = {

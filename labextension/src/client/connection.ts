@@ -101,12 +101,22 @@ export class Connection {
   }
 
   /** The server has said welcome. */
-  welcomed(): void {
+  welcomed(trouble: string | null = null): void {
     this.phase = 'live';
     this.everLive = true;
     this.freshTicket = false;
     this.backoff.live(this.environment.now());
-    this.tell('live', LIVE, null);
+    this.troubled(trouble);
+  }
+
+  /** The layer of the server does not answer, for this reason; null: it answers again. */
+  troubled(trouble: string | null): void {
+    if (trouble === null) {
+      this.tell('live', LIVE, null);
+    } else {
+      this.present = { status: 'live', detail: trouble, code: null, trouble };
+      this.host.changed(this.present);
+    }
   }
 
   /** The session asks for a new connection. */

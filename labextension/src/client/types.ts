@@ -23,6 +23,8 @@ export interface ConnectionState {
   readonly code: number | null;
   /** When it is tried again, in seconds since 1970, while that is known. */
   readonly retryAt?: number;
+  /** Why what the server shares messages by (Redis) does not answer now, in a sentence: nothing new comes. Only while live. */
+  readonly trouble?: string;
 }
 
 /** One array of a message: `values` is a typed array over the received bytes (no copy); 64-bit integers are BigInt arrays. */

@@ -115,6 +115,8 @@ export interface Present {
   readonly user: string;
   readonly label: string;
   readonly as: string;
+  /** Whether it is a client of this server. */
+  readonly here: boolean;
 }
 
 /** What belongs to a notebook; channels may be globs. */
@@ -250,7 +252,7 @@ export class Api {
   async presence(group: string): Promise<Present[]> {
     return list(await this.ask('presence', { group })).map(one => {
       const told = record(one);
-      return { kind: text(told.kind), user: text(told.user), label: text(told.label), as: text(told.as) };
+      return { kind: text(told.kind), user: text(told.user), label: text(told.label), as: text(told.as), here: told.here !== false };
     });
   }
 

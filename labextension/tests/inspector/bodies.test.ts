@@ -148,7 +148,10 @@ describe('a panel', () => {
   it('selects a row with its details and actions, and lets it go', async () => {
     const client = new FakeClient({
       inspect: () => changes([['a', 12, 3, 2000, 1, 0, 940, 'e'], ['b', 1, 1, 1, 0, 0, null, 'e']]),
-      presence: () => [{ kind: 'page', user: 'Ada', label: '', as: 'subscriber' }]
+      presence: () => [
+        { kind: 'page', user: 'Ada', label: '', as: 'subscriber', here: true },
+        { kind: 'kernel', user: 'kernel:1', label: 'b.ipynb', as: 'member', here: false }
+      ]
     });
     const context = fakeContext(client);
     const model = new GroupsModel(context.api, second, new FakePace());
@@ -160,6 +163,7 @@ describe('a panel', () => {
     await click(root, '.nbc-row');
     expect(context.selection.target).toEqual({ kind: 'group', name: 'a' });
     expect(root.querySelector('.nbc-detail')?.textContent).toContain('Ada');
+    expect([...root.querySelectorAll('.nbc-person .nbc-far')].map(how => how.textContent)).toEqual(['subscriber', 'member, elsewhere']);
     [...root.querySelectorAll<HTMLButtonElement>('.nbc-action')].find(button => button.textContent === 'Plot')!.click();
     expect(context.ran).toEqual([{ command: COMMANDS.plot, args: { group: 'a' } }]);
     expect(client.count('presence')).toBe(1);

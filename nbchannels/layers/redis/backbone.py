@@ -36,6 +36,8 @@ class Backbone:
     """
 
     publish = "PUBLISH"
+    #: Seconds that a process counts as alive after its last sign of life, and between two of them.
+    lease, renewal = 60.0, 20.0
 
     def __init__(
         self,

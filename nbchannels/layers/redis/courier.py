@@ -39,7 +39,7 @@ __all__ = ["Courier", "end", "writer_of"]
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
 #: Seconds to connect; between two attempts at first and at most; between two looks at the time.
-CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 1.0, 0.5
+CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 0.5, 0.5
 #: Redis says so for a while: the call is made again.
 _TEMPORARY = (
     AskError,
@@ -172,7 +172,7 @@ class Courier:
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if self._connection is None:  # it is not even there: that is another trouble
                     self._is_refused = False
-                if not self._is_closed and not self._is_refused:
+                if not self._is_refused:
                     self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: the connection to Redis at %s broke", self.where)

@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
 from nbchannels.encoding import Encoded, encode
-from nbchannels.exceptions import ChannelsError, EncodingError, LayerUnavailable, SendTimeout
+from nbchannels.exceptions import (
+    ChannelsError,
+    EncodingError,
+    InvalidChannelLayerError,
+    LayerUnavailable,
+    SendTimeout,
+)
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.hosted import PAGE, PAGE_BYTES
@@ -29,6 +35,7 @@ from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
 from nbchannels.layers.redis.posting import Posting
+from nbchannels.layers.redis.presence import Presence, PresentLayer
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.taking import TakingLayer
@@ -54,7 +61,7 @@ EXIT = 1.0
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(TakingLayer):
+class RedisChannelLayer(PresentLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -78,6 +85,8 @@ class RedisChannelLayer(TakingLayer):
         symmetric_encryption_keys: see `Seal`.
         channel_expiry: other expiries, by glob or compiled pattern of the channel's name.
         patience: seconds that a call waits for Redis, before it fails with `LayerUnavailable`.
+        lease: seconds after which a process that gives no sign of life counts as dead: what it had
+            in hand goes to others, and its people are gone. At least 3.
 
     Source: the options of channels_redis; section 9 of the design.
     """
@@ -96,6 +105,7 @@ class RedisChannelLayer(TakingLayer):
         *,
         channel_expiry: Mapping[Any, Any] | None = None,
         patience: float = 4.0,
+        lease: float = 60.0,
         history: int = Bounds().history,
         history_bytes: int = Bounds().history_bytes,
         total_history_bytes: int = Bounds().total_history_bytes,
@@ -109,6 +119,10 @@ class RedisChannelLayer(TakingLayer):
                           max_channels),
         )  # fmt: skip
         self.require_positive("patience", patience)
+        self.require_positive("lease", lease)
+        if lease < 3:
+            raise InvalidChannelLayerError(f"lease is {lease!r}; it must be at least 3 seconds")
+        self._lease = float(lease)
         self._way, self._keys, self._patience = ways(hosts), Keys(prefix), patience
         self.seal = Seal(symmetric_encryption_keys)
         # What a fork left to the parent: alive, for whoever ends it ends it for both.
@@ -121,12 +135,16 @@ class RedisChannelLayer(TakingLayer):
         self.registry, self.lock = self._registry, self._lock
         way = self._way
         self.backbone = way.backbone(self._keys, self._connected, self._patience)
+        self.backbone.lease, self.backbone.renewal = self._lease, self._lease / 3
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
         self._posting = Posting(self, self._queues.news)
         self._inboxes = Inboxes(self)
-        self._upkeep = Upkeep(self.backbone, self._groups, self._queues, self._inboxes, self)
+        self._presence = Presence(self)
+        self._upkeep = Upkeep(
+            self.backbone, self._groups, self._queues, self._inboxes, self._presence, self
+        )
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
@@ -134,7 +152,7 @@ class RedisChannelLayer(TakingLayer):
     def forked(self) -> None:
         """After a fork, in the child: connections, and what is in hand, stayed with the parent."""
         self._left.append((self.backbone, self._groups, self._queues, self._inboxes, self._upkeep))
-        self._left.append((self._outbox, self._registry, self._held))
+        self._left.append((self._outbox, self._registry, self._held, self._presence))
         self._forget()
         self._begin()
 
@@ -143,6 +161,10 @@ class RedisChannelLayer(TakingLayer):
         if self.backbone.is_used and not self._is_closed:
             with contextlib.suppress(TimeoutError, ChannelsError):
                 bridge.run(self.close(), EXIT)
+
+    def open(self) -> None:
+        """See `HostedLayer.open`: the connection is made."""
+        self.soon(self._upkeep.open)
 
     # What the parts need of their layer.
 
@@ -365,8 +387,12 @@ class RedisChannelLayer(TakingLayer):
         return await self._on_loop(self._groups.statistics(require_group_name(group)))
 
     async def statistics(self) -> dict[str, Any]:
-        """The counters of this process, and how much there is in Redis."""
-        return await super().statistics() | await self._on_loop(self._upkeep.totals())
+        """The counters of this process, and how much there is in Redis, while it answers."""
+        here = await super().statistics()
+        if not self.trouble:
+            with contextlib.suppress(LayerUnavailable):
+                here |= await self._on_loop(self._upkeep.totals())
+        return here
 
     async def flush(self) -> None:
         """See `BaseChannelLayer.flush`; for all that share this Redis and this prefix."""
@@ -384,6 +410,7 @@ class RedisChannelLayer(TakingLayer):
         self._is_closed = True
         await self._outbox.close()
         await self._upkeep.close()
+        await self._presence.close()
         self._groups.close()
         self._inboxes.close()
         await self.backbone.close()

@@ -2,7 +2,7 @@
 
 from nbchannels.layers.redis.scripts import PRODUCERS, script
 
-__all__ = ["ALIVE", "BURY", "EXHUME", "FETCH", "INBOX", "INDEX"]
+__all__ = ["ALIVE", "BURY", "EXHUME", "FETCH", "INBOX", "INDEX", "PRESENT", "WHO"]
 
 #: Put messages into the inbox of a process, for its process-local channels.
 #:
@@ -72,6 +72,41 @@ elseif ARGV[2] ~= '-1' then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 end
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+""",
+)
+
+#: Tell who is in a group through a process. KEYS: who.
+#: ARGV: process, what it tells (empty: nobody), seconds that it holds.
+WHO = script(
+    "who",
+    """
+if ARGV[2] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1],
+    string.format('%.3f', now + tonumber(ARGV[3])) .. ' ' .. ARGV[2])
+  redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[3]) * 2))
+end
+return 1
+""",
+)
+
+#: Who is in a group through other processes. KEYS: who. ARGV: process that asks.
+#: Returns what each told whose time is not over; the others are forgotten.
+PRESENT = script(
+    "present",
+    """
+local told = redis.call('HGETALL', KEYS[1])
+local answer = {}
+for i = 1, #told, 2 do
+  local until_, data = string.match(told[i + 1], '^(%S+) (.*)$')
+  if not until_ or tonumber(until_) <= now then
+    redis.call('HDEL', KEYS[1], told[i])
+  elseif told[i] ~= ARGV[1] then
+    answer[#answer + 1] = data
+  end
+end
+return answer
 """,
 )
 

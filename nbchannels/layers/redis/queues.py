@@ -35,9 +35,9 @@ __all__ = ["Queues"]
 
 #: Messages of one take at most, and their bytes.
 MOST, MOST_BYTES = 32, 2**20
-#: Seconds that a sign of life holds; that a channel nobody wants is still heard; after which a
-#: taken message goes back if nobody wants it any more; between two looks without news.
-LEASE, LINGER, UNWANTED, LOOK = 60, 60.0, 1.0, 5.0
+#: Seconds that a channel nobody wants is still heard; after which a taken message goes back if
+#: nobody wants it any more; between two looks without news.
+LINGER, UNWANTED, LOOK = 60.0, 1.0, 5.0
 #: Messages looked at for those that have waited too long.
 OLD = 200
 #: Seconds that it is known from which channels a process took: longer than any of them is kept.
@@ -232,12 +232,12 @@ class Queues:
             puller.reported = count
             backbone = self._layer.backbone
             keys = self._keys(puller.channel, "serve")
-            self._run(backbone.run(WATCH, keys, (backbone.name, count, 0, LEASE)))
+            self._run(backbone.run(WATCH, keys, (backbone.name, count, 0, backbone.lease)))
 
     async def _register(self, puller: _Puller) -> None:
         """Before anything is taken: whoever finds this process dead knows where to look."""
         backbone = self._layer.backbone
-        await backbone.run(ALIVE, [backbone.keys.alive], (backbone.name, LEASE))
+        await backbone.run(ALIVE, [backbone.keys.alive], (backbone.name, backbone.lease))
         channels = backbone.keys.process(backbone.name, "channels")
         await backbone.command(channels, "SADD", puller.channel)
         await backbone.command(channels, "EXPIRE", REMEMBERED)
@@ -325,7 +325,7 @@ class Queues:
         for channel in await backbone.command(channels, "SMEMBERS"):
             await self._claim(channel.decode(), process, 1, [])
         # Not forgotten at once: it may be back, and have said so a moment ago.
-        await backbone.command(channels, "EXPIRE", 2 * LEASE)
+        await backbone.command(channels, "EXPIRE", int(2 * backbone.lease))
 
     # A channel as a whole.
 

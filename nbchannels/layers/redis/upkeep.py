@@ -13,6 +13,7 @@ from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
+from nbchannels.layers.redis.presence import Presence
 from nbchannels.layers.redis.process_scripts import ALIVE, INDEX
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.names import is_process_local
@@ -20,8 +21,8 @@ from nbchannels.typing import Kind
 
 __all__ = ["Upkeep"]
 
-#: Seconds that a sign of life holds; after which it is renewed; between two looks for late ones.
-LEASE, RENEW, LATE = 60, 20.0, 5.0
+#: Seconds between two looks for late ones.
+LATE = 5.0
 #: Seconds after which a name in use is told again; names that are remembered as told.
 TOLD, MOST_TOLD = 600.0, 10_000
 #: Names that one answer has; channels that are looked into at once.
@@ -50,12 +51,19 @@ class Upkeep:
     """The housekeeping of one process. Works on the loop of its layer."""
 
     def __init__(
-        self, backbone: Backbone, groups: Groups, queues: Queues, inboxes: Inboxes, layer: Layer
+        self,
+        backbone: Backbone,
+        groups: Groups,
+        queues: Queues,
+        inboxes: Inboxes,
+        presence: Presence,
+        layer: Layer,
     ) -> None:
         self._backbone = backbone
         self._groups = groups
         self._queues = queues
         self._inboxes = inboxes
+        self._presence = presence
         self._layer = layer
         self._told: dict[tuple[str, str], float] = {}
         self._fresh: dict[str, set[str]] = {"groups": set(), "channels": set()}
@@ -176,9 +184,15 @@ class Upkeep:
 
     # Time.
 
+    def open(self) -> None:
+        """Say that this process lives, if it has not begun."""
+        if self._clock is None and not self._is_closed:
+            self.run(self._renew())
+
     def connected(self) -> None:
         """A connection was made."""
         self._renewed = 0.0
+        self._told.clear()  # it may have begun anew, and know no names
         if self._clock is None and not self._is_closed:
             self._clock = asyncio.get_running_loop().create_task(self._tick())
 
@@ -187,10 +201,11 @@ class Upkeep:
             self._groups.tick()
             self._queues.tick()
             now = time.monotonic()
-            if now - self._renewed >= RENEW:
+            if now - self._renewed >= self._backbone.renewal:
                 self._renewed = now
                 self._inboxes.renew()
                 self._queues.renew()
+                self._presence.renew()
                 self.run(self._renew())
             if now - self._looked >= LATE * (0.8 + 0.4 * _chance.random()):
                 self._looked = now
@@ -199,8 +214,8 @@ class Upkeep:
 
     async def _renew(self) -> None:
         """Say that this process lives; take back what the dead had."""
-        keys = [self._backbone.keys.alive]
-        for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, LEASE)):
+        keys, lease = [self._backbone.keys.alive], self._backbone.lease
+        for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, lease)):
             name = process.decode()
             await self._queues.reclaim(name)
             await self._backbone.run(ALIVE, keys, (name, -1))
