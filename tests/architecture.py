@@ -39,6 +39,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {"bridge", "threads"}
             | {f"layers.{room}" for room in ("memory", "hosted", "registry", "foreign", "manager")}
+            | {f"layers.{room}" for room in ("specification", "lanes", "pulls", "fetching")}
+            | {"layers.attendance"}
             | {"layers.configuration", "layers.serving", "layers.receiving", "layers.survey"}
             | {f"layers.redis{part}" for part in ("", "_scripts", "_streams", "_presence")}
         ),
