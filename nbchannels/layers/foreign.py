@@ -347,8 +347,8 @@ class ForeignChannelLayer(FetchingLayer):
         for name, count in left.items():
             report(
                 "lost",
-                f"{count} message(s) of channel {name!r}, which this process had fetched, are lost: "
-                "nobody worked on them before its end",
+                f"{count} message(s) of channel {name!r} are lost: this process had fetched them, "
+                "and nobody worked on them before its end",
                 subject=name,
             )
         await super().flush()

@@ -257,6 +257,12 @@ class HostedLayer(ReceivingLayer):
 
     # The layer as a whole.
 
+    def keep(self, bounds: Bounds) -> None:
+        """Hold so much in this process from now on; logs that exist keep their own bounds."""
+        for option, value in bounds._asdict().items():
+            self.require_positive(option, value)
+        self.bounds = self._registry.bounds = bounds
+
     def sweep(self) -> None:
         """Forget what has expired; to be called now and then."""
         with self._lock:

@@ -98,4 +98,4 @@ async def test_what_was_fetched_and_not_worked_on_is_reported_at_the_end():
     await until(lambda: scout.news)
     await layer.close()
     (told,) = [d for d in diagnoses.recent() if d.kind == "lost" and d.subject == "report"]
-    assert told.sentence.startswith("1 message(s) of channel 'report'")
+    assert told.sentence.startswith("1 message(s) of channel 'report' are lost")
