@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 from nbchannels.bridge import bridge
@@ -24,7 +25,7 @@ from nbchannels.layers.fetching import FetchingLayer
 from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.lanes import Lanes, Parcel
 from nbchannels.layers.mailbox import Dialogue
-from nbchannels.layers.producers import Producer
+from nbchannels.layers.producers import Producer, Producers
 from nbchannels.layers.pulls import Backoff
 from nbchannels.layers.registry import Bounds
 from nbchannels.layers.specification import closer_of, option_of, translated
@@ -44,6 +45,8 @@ T = TypeVar("T")
 
 #: Seconds that one call of the class may take.
 PATIENCE = 10.0
+#: Groups and channels of which it is known who has sent what.
+MOST_TARGETS = 1_000
 #: A group that nobody joins: a send to it shows whether the class answers again.
 PROBE = "nbchannels.probe"
 
@@ -82,6 +85,7 @@ class ForeignChannelLayer(FetchingLayer):
         self._nodes: set[str] | None = set()
         # Channels that others receive from, and that were added to groups here.
         self._added: dict[str, dict[str, None]] = {}
+        self._sent: dict[tuple[Kind, str], Producers] = {}
         self._probing: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -184,21 +188,37 @@ class ForeignChannelLayer(FetchingLayer):
         return future
 
     async def _deliver(self, parcel: Parcel) -> Receipt:
-        kind, name = parcel.kind, parcel.name
-        self._require_order(kind, name, parcel.producer)
+        kind, name, producer, now = parcel.kind, parcel.name, parcel.producer, self._clock()
+        told = Receipt(kind, name, meaning="foreign")
+        known = self._producers_of(kind, name)
+        if producer is not None and known.seen(producer, now) is not None:
+            return replace(told, duplicate=True)
+        self._require_order(kind, name, producer)
         send = self.inner.group_send if kind == "group" else self.inner.send
         try:
+            if self.trouble is not None:  # it is being tried; nobody else has to wait for that
+                raise LayerUnavailable(self.trouble)
             await self._ask(kind, name, send(name, decode(*parcel.encoded)))
         except ChannelsError as error:
             if error.temporary:
-                self._refuse(kind, name, parcel.producer)
+                self._refuse(kind, name, producer)
             raise
+        if producer is not None:
+            known.note(producer, 0, 0, now)
         if kind == "channel":
             with self._lock:
                 self._registry.counters["sent"] += 1
-            told = Receipt(kind, name, meaning="foreign")
-            self._observe(kind, name, parcel.encoded, self._clock(), parcel.sender, told)
-        return Receipt(kind, name, meaning="foreign")
+        if self.observer is not None and (kind == "channel" or name not in self._attendance):
+            self._observe(kind, name, parcel.encoded, now, parcel.sender, told)
+        return told
+
+    def _producers_of(self, kind: Kind, name: str) -> Producers:
+        """Who has sent what to a target: what a client repeats is not sent twice."""
+        known = self._sent.pop((kind, name), None) or Producers()
+        self._sent[kind, name] = known
+        if len(self._sent) > MOST_TARGETS:
+            del self._sent[next(iter(self._sent))]
+        return known
 
     def _is_here(self, channel: str) -> bool:
         """Whether a process-local channel is one of this process."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from tests.integration.kernels import Patient, api, eventually
+from tests.integration.kernels import Patient, api, eventually, problems
 from tests.kernel.conftest import RunningServer
 from tests.layers.django_site import Site
 from tests.layers.redis_server import RedisServer
@@ -137,3 +137,7 @@ async def test_an_error_of_the_class_is_raised_on_the_line(kernel):
     )
     assert "EncodingError" in error
     assert "does not take this message to group 'index'" in error
+
+
+async def test_nothing_of_it_shows_in_the_servers_log(server):
+    assert problems(server) == []

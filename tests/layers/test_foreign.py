@@ -6,12 +6,14 @@ import datetime
 
 import pytest
 import pytest_asyncio
+from channels.layers import InMemoryChannelLayer
 
 from nbchannels.asking import aask
 from nbchannels.diagnoses import diagnoses
-from nbchannels.exceptions import ChannelFull, EncodingError, LayerUnavailable
+from nbchannels.exceptions import ChannelFull, EncodingError, LayerUnavailable, OutOfOrder
 from nbchannels.layers.foreign import ForeignChannelLayer
 from nbchannels.layers.manager import ChannelLayerManager
+from nbchannels.layers.producers import Producer
 from nbchannels.protocol.events import Record
 from nbchannels.testing.channel_contract import ChannelContract
 from tests.layers.django_site import Site
@@ -244,6 +246,64 @@ async def test_a_membership_is_renewed_before_it_ends(redis):
     assert joined()[2] == first[2], "the same channel, at a later time"
     await layer.close()
     assert joined() == ["*0"]
+
+
+class Shaky(InMemoryChannelLayer):
+    """Channels' own layer in memory, which is away now and then."""
+
+    away = False
+
+    async def group_send(self, group, message):
+        if self.away:
+            raise ConnectionError("away")
+        await super().group_send(group, message)
+
+
+async def test_what_is_repeated_is_sent_once_and_nobody_overtakes():
+    layer = ForeignChannelLayer(Shaky())
+    cursor = await layer.subscribe("index")
+
+    def submit(sequence):
+        message = layer.encode({"n": sequence})
+        return layer.submit("group", "index", message, producer=Producer("p", sequence))
+
+    assert not (await soon(asyncio.wrap_future(submit(1)))).duplicate
+    assert (await soon(asyncio.wrap_future(submit(1)))).duplicate
+    layer.inner.away = True
+    refused = [submit(2), submit(3)]
+    errors = [type(await outcome(future)) for future in refused]
+    assert errors == [LayerUnavailable, OutOfOrder]
+    with pytest.raises(OutOfOrder):
+        submit(4)
+    layer.inner.away = False
+    await until(lambda: layer.trouble is None)
+    layer.refusal_told("group", "index", Producer("p", 2))
+    for n in (2, 3):
+        await soon(asyncio.wrap_future(submit(n)))
+    assert [(await the_next(layer, cursor))["n"] for _ in range(3)] == [1, 2, 3]
+    await layer.close()
+    with pytest.raises(LayerUnavailable, match="was closed"):
+        submit(5)
+
+
+async def outcome(future):
+    try:
+        return await soon(asyncio.wrap_future(future))
+    except Exception as error:
+        return error
+
+
+async def test_while_it_is_away_nobody_waits_and_its_sentence_is_told():
+    layer = ForeignChannelLayer(Shaky())
+    layer.inner.away = True
+    for _ in range(2):
+        with pytest.raises(LayerUnavailable, match="Shaky does not answer .ConnectionError: away"):
+            await soon(layer.group_send("index", {}))
+    assert layer.trouble.startswith("Shaky does not answer")
+    layer.inner.away = False
+    await until(lambda: layer.trouble is None)
+    await soon(layer.group_send("index", {}))
+    await layer.close()
 
 
 class TestContract(ChannelContract):

@@ -258,7 +258,7 @@ export class PageClient implements Client, Wire {
   private handle(event: Exclude<SessionEvent, Message>): void {
     switch (event.event) {
       case 'welcomed':
-        this.connection.welcomed();
+        this.connection.welcomed(event.backend);
         break;
       case 'subscribed':
         this.streams.get(event.group)?.subscribed(event);

@@ -33,6 +33,8 @@ export interface Changes {
 export interface LayerFacts {
   readonly alias: string;
   readonly backend: string;
+  /** Why it does not answer now; empty while it does. */
+  readonly trouble: string;
   readonly version: string;
   /** Seconds. */
   readonly uptime: number;
@@ -143,6 +145,7 @@ export class Api {
     return {
       alias: text(told.alias),
       backend: text(told.backend),
+      trouble: text(told.trouble),
       version: text(told.version),
       uptime: number(told.uptime),
       statistics: numbers(told.statistics),

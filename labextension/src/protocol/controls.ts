@@ -5,7 +5,7 @@ import { ProtocolError } from './errors';
 import type { Limits, Position, TargetKind, WireError } from './events';
 
 export type ServerControl =
-  | { readonly op: 'welcome'; readonly server: string; readonly version: string; readonly connection: number; readonly user: string; readonly limits: Limits }
+  | { readonly op: 'welcome'; readonly server: string; readonly version: string; readonly connection: number; readonly user: string; readonly limits: Limits; readonly backend: string }
   | SubscribedControl
   | { readonly op: 'unsubscribed'; readonly group: string; readonly error: WireError | null }
   | GapControl
@@ -139,6 +139,11 @@ class Fields {
     return new Fields({ ...map(this.any(key), this.place(key)), op: this.place(key) });
   }
 
+  /** A text, or nothing. */
+  word(key: string): string | null {
+    return this.maybe(key, found => this.text(found));
+  }
+
   /** `null` (or nothing) stays `null`. */
   maybe<T>(key: string, read: (key: string) => T): T | null {
     const value = this.any(key);
@@ -213,7 +218,8 @@ const READERS: ReadonlyMap<string, (fields: Fields) => ServerControl> = new Map<
         window: limits.whole('window'),
         windowBytes: limits.whole('window_bytes'),
         subscriptions: limits.whole('subscriptions')
-      }
+      },
+      backend: f.maybe('layer', key => f.map(key))?.word('backend') ?? ''
     };
   }],
   ['subscribed', f => ({ op: 'subscribed', group: f.text('group'), id: f.whole('id'), ...standing(f) })],

@@ -80,6 +80,8 @@ export interface WelcomedEvent {
   readonly connection: number;
   readonly user: string;
   readonly limits: Limits;
+  /** One word for where the server's layer lives: `memory`, `redis`, `foreign`; empty if it does not say. */
+  readonly backend: string;
 }
 
 export interface SubscribedEvent {

@@ -331,7 +331,7 @@ export class ClientSession {
     }
   }
 
-  private welcome({ server, version, connection, user, limits }: ServerControl & { readonly op: 'welcome' }): void {
+  private welcome({ server, version, connection, user, limits, backend }: ServerControl & { readonly op: 'welcome' }): void {
     this.step('welcomed');
     this.limits = limits;
     if (server !== this.server) {
@@ -344,7 +344,7 @@ export class ClientSession {
       this.connections.delete(oldest ?? connection);
     }
     this.connections.add(connection);
-    this.happened.push({ event: 'welcomed', server, version, connection, user, limits });
+    this.happened.push({ event: 'welcomed', server, version, connection, user, limits, backend });
     this.out.push(...this.held);
     this.held = [];
     for (const [channel, credit] of this.deliveries.open()) {
