@@ -31,8 +31,11 @@ def free_port() -> int:
 class Jupyter:
     """JupyterLab and Notebook 7 of one server; nothing of it outlives its folder."""
 
-    def __init__(self, folder: Path, *, extension: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, extension: bool = True, layers: dict[str, Any] | None = None
+    ) -> None:
         self.folder = folder
+        self.layers = layers
         self.extension = extension
         self.port = free_port()
         self.token = secrets.token_hex(16)
@@ -117,7 +120,10 @@ class Jupyter:
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
             "IPYTHONDIR": "ipython",
         }
-        return kept | {name: str(self.folder / path) for name, path in folders.items()}
+        kept |= {name: str(self.folder / path) for name, path in folders.items()}
+        if self.layers is not None:
+            kept["NBCHANNELS_CHANNEL_LAYERS"] = json.dumps(self.layers)
+        return kept
 
     def _answers(self) -> bool:
         try:
