@@ -86,6 +86,7 @@ class Attendance:
         self._clock = clock
         self._seats: dict[str, _Seat] = {}
         self._keeper: asyncio.Task[None] | None = None
+        self._looks = asyncio.Event()
 
     def __contains__(self, group: str) -> bool:
         return group in self._seats
@@ -101,6 +102,10 @@ class Attendance:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
         seat.used = self._clock()
         await seat.tried.wait()
+
+    def look(self) -> None:
+        """Join all groups again, soon."""
+        self._looks.set()
 
     async def _listen(self, seat: _Seat) -> None:
         backoff = Backoff()
@@ -127,7 +132,10 @@ class Attendance:
     async def _keep(self) -> None:
         """Join again before memberships end; leave what nobody listens to."""
         while True:
-            await asyncio.sleep(self._pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause):
+                    await self._looks.wait()
+            self._looks.clear()
             now = self._clock()
             for seat in list(self._seats.values()):
                 if self._listener.is_heard(seat.group):

@@ -28,7 +28,7 @@ from nbchannels.layers.mailbox import Dialogue
 from nbchannels.layers.producers import Producer, Producers
 from nbchannels.layers.pulls import Backoff
 from nbchannels.layers.registry import Bounds
-from nbchannels.layers.specification import closer_of, option_of, translated
+from nbchannels.layers.specification import closer_of, method_of, option_of, translated
 from nbchannels.names import (
     is_process_local,
     is_valid_channel_name,
@@ -99,15 +99,17 @@ class ForeignChannelLayer(FetchingLayer):
             return await coroutine
         return await asyncio.wrap_future(bridge.start(coroutine))
 
-    async def _ask(self, kind: Kind, name: str, asked: Awaitable[T]) -> T:
-        """Wait for an answer of the class, on its loop.
+    async def _ask(
+        self, kind: Kind, name: str, method: Callable[..., Awaitable[T]], *arguments: Any
+    ) -> T:
+        """Call a method of the class about a group or channel, on its loop.
 
         Raises:
             ChannelsError: see `translated`.
         """
         try:
             async with asyncio.timeout(PATIENCE):
-                answer = await asked
+                answer = await method(*arguments)
         except Exception as error:
             told = translated(error, self.who, kind, name, self._capacity_of(name))
             if isinstance(told, LayerUnavailable):
@@ -143,8 +145,10 @@ class ForeignChannelLayer(FetchingLayer):
             self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     def answered(self) -> None:
-        """The class answers."""
-        self.trouble = None
+        """The class answers. What is behind it may have forgotten us: groups are joined again."""
+        if self.trouble is not None:
+            self.trouble = None
+            self._attendance.look()
 
     async def _probe(self) -> None:
         backoff = Backoff()
@@ -198,7 +202,7 @@ class ForeignChannelLayer(FetchingLayer):
         try:
             if self.trouble is not None:  # it is being tried; nobody else has to wait for that
                 raise LayerUnavailable(self.trouble)
-            await self._ask(kind, name, send(name, decode(*parcel.encoded)))
+            await self._ask(kind, name, send, name, decode(*parcel.encoded))
         except ChannelsError as error:
             if error.temporary:
                 self._refuse(kind, name, producer)
@@ -253,7 +257,7 @@ class ForeignChannelLayer(FetchingLayer):
 
     async def _change(self, method: str, group: str, channel: str) -> None:
         try:
-            await self._ask("group", group, getattr(self.inner, method)(group, channel))
+            await self._ask("group", group, getattr(self.inner, method), group, channel)
         except LayerUnavailable as error:
             if isinstance(error.__cause__, RuntimeError):
                 self.answered()
@@ -313,7 +317,7 @@ class ForeignChannelLayer(FetchingLayer):
         """See `BaseChannelLayer.new_channel`; others reach it if the class names such channels."""
         name = None
         if self._nodes is not None:
-            name = await self._there(self._ask("channel", prefix, self.inner.new_channel(prefix)))
+            name = await self._there(self._ask("channel", prefix, self.inner.new_channel, prefix))
             if is_valid_channel_name(name) and is_process_local(name):
                 self._nodes.add(name.partition("!")[0])
             else:
@@ -343,9 +347,9 @@ class ForeignChannelLayer(FetchingLayer):
 
     async def _flush_inner(self) -> None:
         await self._stop_pulls()
-        flush = option_of(self.inner, "flush")
-        if callable(flush):
-            await self._ask("group", PROBE, flush())
+        flush = method_of(self.inner, "flush")
+        if flush is not None:
+            await self._ask("group", PROBE, flush)
         await self._attendance.begin_anew()
         with self._lock:
             channels = list(self._registry.mailboxes)

@@ -1,5 +1,6 @@
 """Channels' layer specification, as classes of others keep it: what they have and raise."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from nbchannels.exceptions import (
 )
 from nbchannels.typing import Kind
 
-__all__ = ["METHODS", "closer_of", "has_specification", "option_of", "translated"]
+__all__ = ["METHODS", "closer_of", "has_specification", "method_of", "option_of", "translated"]
 
 #: What every class has; a group's members and a channel's receivers are known to it alone.
 METHODS = ("send", "receive", "new_channel", "group_add", "group_discard", "group_send")
@@ -24,15 +25,28 @@ CLOSERS = {"": ("close", "close_pools"), "RedisPubSubChannelLayer": ("flush",)}
 
 def has_specification(layer: Any) -> bool:
     """Whether an object has what the specification asks for, the groups extension included."""
-    return all(callable(option_of(layer, name)) for name in METHODS)
+    return all(method_of(layer, name) is not None for name in METHODS)
+
+
+def method_of(layer: Any, name: str) -> Callable[..., Awaitable[Any]] | None:
+    """A method of a foreign layer, if it has it."""
+    try:
+        found = getattr(layer, name, None)
+    except RuntimeError:  # it looks at the running loop
+        return None
+    return found if callable(found) else None
 
 
 def option_of(layer: Any, name: str) -> Any:
-    """An attribute of a foreign layer; ``None`` if it has none, or none to tell here."""
+    """What a foreign layer tells of itself; ``None`` if it does not.
+
+    Only what stands on it: what it would make when asked may belong to the loop that asks.
+    """
     try:
-        return getattr(layer, name, None)
-    except RuntimeError:  # it looks at the running loop
+        inspect.getattr_static(layer, name)
+    except AttributeError:
         return None
+    return getattr(layer, name)
 
 
 def closer_of(layer: Any) -> Callable[[], Awaitable[Any]] | None:
@@ -41,10 +55,9 @@ def closer_of(layer: Any) -> Callable[[], Awaitable[Any]] | None:
     The specification has no such method; each class has another one, or none.
     """
     for name in CLOSERS.get(type(layer).__name__, CLOSERS[""]):
-        close = option_of(layer, name)
-        if callable(close):
-            found: Callable[[], Awaitable[Any]] = close
-            return found
+        close = method_of(layer, name)
+        if close is not None:
+            return close
     return None
 
 

@@ -102,6 +102,14 @@ async def test_it_is_joined_again_and_again(elsewhere, attendance):
     await attendance.end()
 
 
+async def test_when_it_is_back_it_is_joined_at_once(elsewhere, monkeypatch):
+    attendance = Attendance(elsewhere, elsewhere, 3600, lambda: elsewhere.now)
+    await attendance.attend("index")
+    attendance.look()
+    await until(lambda: elsewhere.added["index"] == 2)
+    await attendance.end()
+
+
 async def test_what_is_away_is_tried_until_it_is_there(elsewhere, attendance):
     elsewhere.away = True
     await attendance.attend("index")

@@ -50,6 +50,10 @@ def test_what_it_has_to_have():
     assert not has_specification(object())
     assert not has_specification(Looped())
     assert option_of(Looped(), "capacity") is None
+    bare = Bare()
+    assert option_of(bare, "capacity") is None
+    bare.capacity = 5
+    assert option_of(bare, "capacity") == 5
 
 
 def test_how_it_is_closed():
