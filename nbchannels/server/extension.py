@@ -346,6 +346,14 @@ class NbChannels(ExtensionApp):
                 f"c.NbChannels.channel_layers: {type(layer).__name__} cannot be the server's "
                 f"default layer in this version; use {MEMORY!r}"
             )
+        if layer.backend == "foreign":  # its class has no options for what is kept here
+            layer.keep(
+                layer.bounds._replace(
+                    history=self.history,
+                    history_bytes=self.history_bytes,
+                    total_history_bytes=self.total_history_bytes,
+                )
+            )
         channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
         return layer
 

@@ -39,6 +39,7 @@ export class Connection {
   private opened = false;
   private needed = false;
   private everLive = false;
+  private backend = '';
   private freshTicket = false;
   private triedAt = -Infinity;
   /** When to come back, if the server has asked to be left. */
@@ -101,7 +102,8 @@ export class Connection {
   }
 
   /** The server has said welcome. */
-  welcomed(trouble: string | null = null): void {
+  welcomed(backend: string, trouble: string | null = null): void {
+    this.backend = backend;
     this.phase = 'live';
     this.everLive = true;
     this.freshTicket = false;
@@ -250,7 +252,11 @@ export class Connection {
   }
 
   private tell(status: ConnectionStatus, detail: string, code: number | null, retryAt?: number): void {
-    this.present = retryAt === undefined ? { status, detail, code } : { status, detail, code, retryAt };
+    this.present = {
+      status, detail, code,
+      ...retryAt === undefined ? {} : { retryAt },
+      ...status === 'live' && this.backend === 'foreign' ? { foreign: true } : {}
+    };
     this.host.changed(this.present);
   }
 }

@@ -34,6 +34,8 @@ export interface Changes {
 export interface LayerFacts {
   readonly alias: string;
   readonly backend: string;
+  /** Why it does not answer now; empty while it does. */
+  readonly trouble: string;
   readonly version: string;
   /** Seconds. */
   readonly uptime: number;
@@ -154,6 +156,7 @@ export class Api {
     return {
       alias: text(told.alias),
       backend: text(told.backend),
+      trouble: text(told.trouble),
       version: text(told.version),
       uptime: number(told.uptime),
       statistics: numbers(told.statistics),

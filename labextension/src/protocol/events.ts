@@ -82,6 +82,8 @@ export interface WelcomedEvent {
   readonly limits: Limits;
   /** Why the layer of the server does not answer now, in a sentence. */
   readonly trouble: string | null;
+  /** One word for where the server's layer lives: `memory`, `redis`, `foreign`; empty if it does not say. */
+  readonly backend: string;
 }
 
 export interface SubscribedEvent {

@@ -80,7 +80,7 @@ describe('whatever it is, it is text:', () => {
       belongings: () => ({ groups: [evil], channels: [evil], clients: [evil] }),
       dead_letters: () => [{ number: 1, channel: evil, reason: evil, error: evil, traceback: evil, consumer: evil, time: 9, sent: 1, retries: 1, bytes: 1 }],
       diagnoses: () => ({ diagnoses: [{ number: 1, kind: evil, sentence: evil, subject: evil, detail: evil, client: evil, where: evil, count: 2, time: 5 }] }),
-      inspect_layer: () => ({ alias: evil, backend: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
+      inspect_layer: () => ({ alias: evil, backend: evil, trouble: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
       names: () => ({ groups: [evil], channels: [evil] })
     });
     const context = fakeContext(client);
@@ -389,5 +389,23 @@ describe('the form', () => {
     form.element.querySelector('textarea')!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true }));
     await settle();
     expect([client.sent.length, heard]).toEqual([1, 0]);
+  });
+});
+
+describe('the layer', () => {
+  it('says why it does not answer', async () => {
+    const facts = { alias: 'default', backend: 'Redis', uptime: 1, statistics: {}, connections: 1, capacity: {}, loop_delay: 0 };
+    const client = new FakeClient({ inspect_layer: () => facts });
+    const context = fakeContext(client);
+    const layer = new LayerModel(context.api, second, new FakePace());
+    await layer.refresh();
+    const body = new LayerBody(context, layer);
+    const root = await shown(body);
+    const line = root.querySelector<HTMLElement>('.nbc-backend')!;
+    expect([line.textContent, line.dataset['tone']]).toEqual(['Redis', 'plain']);
+    client.methods.inspect_layer = () => ({ ...facts, trouble: 'it does not answer' });
+    await layer.refresh();
+    body.update();
+    expect([line.textContent, line.dataset['tone']]).toEqual(['Redis: it does not answer', 'bad']);
   });
 });
