@@ -16,7 +16,6 @@ from typing import Any
 
 from redis.exceptions import (
     AskError,
-    ClusterDownError,
     MovedError,
     RedisError,
 )
@@ -152,9 +151,6 @@ class ClusterBackbone(Backbone):
             else:
                 self._node(address).courier.take(call, asking=True)
         else:
-            if isinstance(error, ClusterDownError):
-                self._trouble = f"Redis at {self.where} does not answer: {error}"
-                self.ask_soon()
             self._later(call)
 
     def _later(self, call: Call) -> None:
@@ -292,6 +288,9 @@ class ClusterBackbone(Backbone):
         for channel, heard in list(self._heard.items()):
             self._place(channel, heard, again=channel in dropped)
         primaries = self._map.primaries
+        for address in primaries:
+            if address in self._nodes:
+                self._nodes[address].courier.try_again()
         now = time.monotonic()
         for address, node in list(self._nodes.items()):
             is_idle = not node.courier.is_busy and now - node.used > LINGER
