@@ -150,13 +150,19 @@ async def tell(sites: list[Site]) -> None:
 async def examine(site: Site) -> Facts:
     """Look at one server, on a connection of its own."""
     connection = site.connect()
-    await connection.connect()
     try:
+        await connection.connect()
         asked = _Asked(connection)
-        facts = Facts(site.where, site.prefix, site.publish == "SPUBLISH")
-        return facts._replace(
-            **await _who(asked),
-            **await _memory(asked),
+        version, role = await _who(asked)
+        policy, keeps = await _memory(asked)
+        return Facts(
+            site.where,
+            site.prefix,
+            site.publish == "SPUBLISH",
+            version,
+            role,
+            policy=policy,
+            keeps=keeps,
             user=connection.username or ("default" if connection.password else ""),
             is_open=_is_open(connection),
             denied=tuple(await _denied(asked, site)),
@@ -190,20 +196,18 @@ class _Asked:
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
-async def _who(asked: _Asked) -> dict[str, str]:
+async def _who(asked: _Asked) -> tuple[str, str]:
     answer = await asked("HELLO")  # every user may
     if isinstance(answer, list):
         pairs = {bytes(key): value for key, value in zip(answer[::2], answer[1::2], strict=True)}
-        return {"version": pairs[b"version"].decode(), "role": pairs[b"role"].decode()}
+        return pairs[b"version"].decode(), pairs[b"role"].decode()
     server, replication = await asked.fields("server"), await asked.fields("replication")
     role = (replication or {}).get("role", "")
-    return {
-        "version": (server or {}).get("redis_version", ""),
-        "role": "replica" if role == "slave" else role,
-    }
+    version = (server or {}).get("redis_version", "")
+    return version, "replica" if role == "slave" else role
 
 
-async def _memory(asked: _Asked) -> dict[str, Any]:
+async def _memory(asked: _Asked) -> tuple[str, bool | None]:
     memory, persistence = await asked.fields("memory"), await asked.fields("persistence")
     limited = memory is not None and memory.get("maxmemory", "0") != "0"
     keeps: bool | None = None
@@ -213,10 +217,7 @@ async def _memory(asked: _Asked) -> dict[str, Any]:
         save = await asked("CONFIG", "GET", "save")
         if isinstance(save, list) and len(save) == 2 and persistence is not None:
             keeps = bool(save[1])
-    return {
-        "policy": memory.get("maxmemory_policy", "") if memory is not None and limited else "",
-        "keeps": keeps,
-    }
+    return memory.get("maxmemory_policy", "") if memory is not None and limited else "", keeps
 
 
 def _is_open(connection: Any) -> bool:
