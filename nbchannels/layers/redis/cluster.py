@@ -8,6 +8,7 @@ it, and whoever hears it is told when that was another one.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import secrets
 import time
@@ -16,13 +17,13 @@ from typing import Any
 
 from redis.exceptions import (
     AskError,
-    ClusterDownError,
     MovedError,
     RedisError,
 )
 
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.calls import Again, Argument, Call
+from nbchannels.layers.redis.check import Site
 from nbchannels.layers.redis.courier import Courier, end
 from nbchannels.layers.redis.entries import Keys
 from nbchannels.layers.redis.node import Connect, Node
@@ -83,7 +84,7 @@ class ClusterBackbone(Backbone):
         patience: float,
         remap: Callable[[Address], Address] = lambda address: address,
     ) -> None:
-        self._connect = connect
+        self._connect_to = connect
         self._seeds = list(seeds)
         self._remap = remap
         self._map = SlotMap()
@@ -92,6 +93,7 @@ class ClusterBackbone(Backbone):
         self._dropped: set[str] = set()
         self._asking: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
+        self._is_known = asyncio.Event()
         self._freshest: Address | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._trouble = ""
@@ -130,7 +132,7 @@ class ClusterBackbone(Backbone):
     def _node(self, address: Address) -> Node:
         node = self._nodes.get(address)
         if node is None:
-            node = self._nodes[address] = Node(address, self._connect, self)
+            node = self._nodes[address] = Node(address, self._connect_to, self)
         node.used = time.monotonic()
         return node
 
@@ -150,9 +152,6 @@ class ClusterBackbone(Backbone):
             else:
                 self._node(address).courier.take(call, asking=True)
         else:
-            if isinstance(error, ClusterDownError):
-                self._trouble = f"Redis at {self.where} does not answer: {error}"
-                self.ask_soon()
             self._later(call)
 
     def _later(self, call: Call) -> None:
@@ -271,11 +270,12 @@ class ClusterBackbone(Backbone):
                 )
                 continue
             self._map.update(answer, address, self._remap)
+            self._is_known.set()
             return True
         return False
 
     async def _ask(self, address: Address) -> Any:
-        connection = self._connect(address)
+        connection = self._connect_to(address)
         try:
             await connection.connect()
             await connection.send_command("CLUSTER", "SLOTS", check_health=False)
@@ -290,6 +290,9 @@ class ClusterBackbone(Backbone):
         for channel, heard in list(self._heard.items()):
             self._place(channel, heard, again=channel in dropped)
         primaries = self._map.primaries
+        for address in primaries:
+            if address in self._nodes:
+                self._nodes[address].courier.try_again()
         now = time.monotonic()
         for address, node in list(self._nodes.items()):
             is_idle = not node.courier.is_busy and now - node.used > LINGER
@@ -311,6 +314,27 @@ class ClusterBackbone(Backbone):
             if node is not None and node.trouble:
                 return node.trouble
         return ""
+
+    async def sites(self) -> list[Site]:
+        """See `Backbone.sites`; the primaries."""
+        await self._is_known.wait()
+        return [
+            Site(
+                f"{address[0]}:{address[1]}",
+                functools.partial(self._connect_to, address),
+                self.keys.prefix,
+                self._trial_at(address),
+                self.publish,
+            )
+            for address in sorted(self._map.primaries)
+        ]
+
+    def _trial_at(self, address: Address) -> str:
+        for number in range(10_000):
+            key = self.keys.trial(number)
+            if self._map.owner(slot_of(key)) == address:
+                break
+        return key
 
     async def close(self) -> None:
         """See `Backbone.close`."""

@@ -146,6 +146,8 @@ class Courier:
         return future
 
     def _begin(self) -> None:
+        if self._is_closed:
+            return
         loop = asyncio.get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve())
@@ -288,7 +290,18 @@ class Courier:
 
     def _later(self, call: Call) -> None:
         if not call.future.done():
-            asyncio.get_running_loop().call_later(0.1, self._queue, call)
+            asyncio.get_running_loop().call_later(0.1, self._once_more, call)
+
+    def _once_more(self, call: Call) -> None:
+        # In between it stood in no queue: nobody has looked whether it is late.
+        if not self._is_closed and call.is_late(time.monotonic()):
+            self._give_up(call)
+        else:
+            self._queue(call)
+            self._begin()
+
+    def _give_up(self, call: Call) -> None:
+        call.future.set_exception(self._unanswered(call, f"given up after {self.patience:g} s"))
 
     def _refusal(self, call: Call, answer: RedisError) -> LayerUnavailable:
         what = call.script.name if call.script is not None else call.arguments[0]
@@ -315,7 +328,7 @@ class Courier:
         is_stuck = any(call.is_late(now) for call in self._waiting)
         late = [call for call in (*self._waiting, *self._pending) if call.is_late(now)]
         for call in late:
-            call.future.set_exception(self._unanswered(call, f"given up after {self.patience:g} s"))
+            self._give_up(call)
         if late:  # while nobody answers this would grow without end
             self._pending = deque(call for call in self._pending if not call.future.done())
         if is_stuck:

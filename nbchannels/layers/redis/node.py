@@ -49,6 +49,7 @@ class _NodeCourier(Courier):
     def __init__(self, node: "Node", cluster: Nodes) -> None:
         self._node = node
         self._cluster = cluster
+        self._probe = ""
         super().__init__(node.connect, node.where, self._connected, cluster.patience)
 
     def _connected(self) -> None:
@@ -63,6 +64,9 @@ class _NodeCourier(Courier):
             call: as above.
             asking: its slot is on the way to this node.
         """
+        if call.is_late(time.monotonic()):
+            self._give_up(call)
+            return
         if asking:
             future = asyncio.get_running_loop().create_future()
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -86,10 +90,19 @@ class _NodeCourier(Courier):
 
     def _answer(self, call: Call, answer: Any) -> None:
         if isinstance(answer, (AskError, ClusterDownError, TryAgainError)):  # MOVED is an AskError
+            if isinstance(answer, ClusterDownError):
+                self._refused(answer)
+                self._probe = call.key
             if not call.future.done():
                 self._cluster.redirect(call, answer, self._node)
         else:
             super()._answer(call, answer)
+
+    def try_again(self) -> None:
+        """It said that it cannot, and nobody has asked since: ask, to know whether it can now."""
+        if self._is_refused and not self.is_busy:
+            asked = self.command("EXISTS", self._probe)
+            asked.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _note(self, error: BaseException) -> None:
         super()._note(error)
