@@ -24,19 +24,17 @@ from nbchannels.exceptions import (
     LayerUnavailable,
     SendTimeout,
 )
-from nbchannels.layers.cursor import Page, Start
-from nbchannels.layers.groups import LogCursor
-from nbchannels.layers.hosted import PAGE, PAGE_BYTES
-from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
+from nbchannels.layers.mailbox import Dialogue, Letter
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import Entry, Keys
+from nbchannels.layers.redis.following import FollowingLayer
 from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
 from nbchannels.layers.redis.posting import Posting
-from nbchannels.layers.redis.presence import Presence, PresentLayer
+from nbchannels.layers.redis.presence import Presence
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.taking import TakingLayer
@@ -44,10 +42,7 @@ from nbchannels.layers.redis.topology import ways
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.registry import Bounds
 from nbchannels.names import (
-    PROBLEMS,
     is_process_local,
-    require_channel_name,
-    require_group_name,
 )
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
@@ -59,7 +54,7 @@ T = TypeVar("T")
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(PresentLayer, TakingLayer):
+class RedisChannelLayer(FollowingLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -148,6 +143,20 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
         """Why Redis does not answer now, in a sentence; ``None`` while it does."""
         return self.backbone.trouble or None
 
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """See `HostedLayer.where`."""
+        return f"Redis at {self.backbone.where}"
+
+    @property
+    def word(self) -> str | None:  # type: ignore[override]
+        """See `HostedLayer.word`."""
+        return self._upkeep.word
+
+    async def commons(self) -> str:
+        """See `HostedLayer.commons`: of this Redis and this prefix."""
+        return await self._on_loop(self._upkeep.commons())
+
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function on the layer's loop, from any thread."""
         if not self._is_closed:
@@ -232,9 +241,6 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
         if not future.cancelled() and future.exception() is None:
             self._observe(kind, name, encoded, self._clock(), sender, future.result())
 
-    def _is_here(self, channel: str) -> bool:
-        return is_process_local(channel) and self._inboxes.is_here(channel)
-
     def _put_here(
         self,
         name: str,
@@ -298,53 +304,6 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
             )
         return super().give_up(pending, seconds)
 
-    # Groups.
-
-    async def group_add(self, group: str, channel: str) -> None:
-        """See `BaseChannelLayer.group_add`."""
-        require_group_name(group)
-        require_channel_name(channel)
-        box: Mailbox | None = None
-        if self._is_here(channel):
-            with self._lock:
-                box = self._registry.mailbox(channel, self._clock())
-        self._upkeep.used("group", group)
-        await self._on_loop(self._groups.join(group, channel, box))
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        """See `BaseChannelLayer.group_discard`."""
-        require_group_name(group)
-        require_channel_name(channel)
-        await self._on_loop(self._groups.leave(group, channel))
-
-    async def group_channels(self, group: str) -> list[str]:
-        """See `BaseChannelLayer.group_channels`; of processes that died, none after a minute."""
-        return await self._on_loop(self._groups.channels(require_group_name(group)))
-
-    async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
-        """See `BaseChannelLayer.subscribe`; the cursor reads the mirror in this process."""
-        if require_group_name(group) == PROBLEMS:  # what a server says of itself stays there
-            return self._cursor(group, start)
-        self._upkeep.used("group", group)
-        return await self._on_loop(self._groups.subscribe(group, start))
-
-    async def read(self, group: str, start: Start = "earliest", limit: int = PAGE) -> Page:
-        """See `BaseChannelLayer.read`; at most 256 entries and 1 MiB."""
-        cursor = await self.subscribe(group, start)
-        try:
-            with self._lock:
-                log = cursor.log
-                entries = log.after(cursor.anchor.offset, min(limit, PAGE), PAGE_BYTES)
-            return Page(cursor.anchor, [entry.record() for entry in entries])
-        finally:
-            cursor.close()
-
-    async def clear(self, group: str) -> None:
-        """See `BaseChannelLayer.clear`; for all that share this Redis."""
-        await self._on_loop(self._groups.clear(require_group_name(group)))
-        if self.witness is not None:
-            self.witness("cleared", {"group": group})
-
     # The layer as a whole.
 
     def sweep(self) -> None:
@@ -356,10 +315,6 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
     async def names(self) -> dict[str, list[str]]:
         """See `BaseChannelLayer.names`; of all that share this Redis."""
         return await self._on_loop(self._upkeep.names())
-
-    async def group_statistics(self, group: str) -> dict[str, Any]:
-        """See `BaseChannelLayer.group_statistics`."""
-        return await self._on_loop(self._groups.statistics(require_group_name(group)))
 
     async def statistics(self) -> dict[str, Any]:
         """The counters of this process, and how much there is in Redis, while it answers."""
