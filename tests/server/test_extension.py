@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from jupyter_client.blocking import BlockingKernelClient
+from traitlets.config.loader import DeferredConfigList, DeferredConfigString
 
 import nbchannels
 from nbchannels.channel import Channel
@@ -23,6 +24,7 @@ from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server.extension import URL_VARIABLE, NbChannels, reachable_url
 from nbchannels.server.host import Host
 from nbchannels.server.hub import Hub
+from nbchannels.server.tail import HIDDEN
 
 MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
 
@@ -176,6 +178,30 @@ def test_a_wrong_number_is_told_and_the_server_goes_on_without_us(
     assert "NbChannels.history is 0; it must be a number above 0" in said
     assert "not loaded: the configuration of NbChannels has an error" in said
     assert "nbchannels" not in app.web_app.settings
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [DeferredConfigString('["password"]'), DeferredConfigList(["token", '["password"]'])],
+    ids=["once", "twice"],
+)
+def test_a_list_typed_on_the_command_line_does_not_hide_nothing_in_silence(
+    jp_configurable_serverapp: Any, capsys: pytest.CaptureFixture[str], typed: Any
+):
+    app = jp_configurable_serverapp(config=configured(redact=typed))
+    said = capsys.readouterr().err
+    assert "NbChannels.redact: '[\"password\"]' is no key" in said
+    assert "--NbChannels.redact=password" in said
+    assert "nbchannels" not in app.web_app.settings
+
+
+def test_keys_to_hide_can_be_typed_on_the_command_line(jp_configurable_serverapp: Any):
+    app = jp_configurable_serverapp(
+        config=configured(redact=DeferredConfigList(["password", "*token*"]))
+    )
+    tail = app.web_app.settings["nbchannels"].hub.tail
+    told = {"password": 1, "my_Token_2": 1, "y": 1}
+    assert tail.redacted(told) == {"password": HIDDEN, "my_Token_2": HIDDEN, "y": 1}
 
 
 async def answer(message):
