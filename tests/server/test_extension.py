@@ -2,12 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -306,6 +307,16 @@ class TestStartAndStop:
         assert not any(timer.is_running() for timer in timers)
 
 
+def listening(runtime: Path) -> dict[str, Any] | None:
+    """What a server says of itself, once it listens: it says so a moment before."""
+    for path in runtime.glob("jpserver-*.json"):
+        with suppress(OSError, ValueError):  # not written to its end, or nobody answers yet
+            info: dict[str, Any] = json.loads(path.read_text())
+            socket.create_connection(("127.0.0.1", info["port"]), timeout=5).close()
+            return info
+    return None
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, str, Path]]:
     """A Jupyter server in a process of its own: its address, its token, its runtime folder."""
@@ -322,12 +333,11 @@ def served(folder: Path) -> Iterator[tuple[str, str, Path]]:
         stderr=log,
     )
     try:
-        deadline = time.monotonic() + 30
-        while not (found := list((folder / "RUNTIME").glob("jpserver-*.json"))):
+        deadline = time.monotonic() + 60
+        while (info := listening(folder / "RUNTIME")) is None:
             assert time.monotonic() < deadline
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)
-        info = json.loads(found[0].read_text())
         yield info["url"], info["token"], folder / "RUNTIME"
     finally:
         process.terminate()
