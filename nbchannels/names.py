@@ -16,6 +16,7 @@ from nbchannels.exceptions import InvalidName, shown
 
 __all__ = [
     "MAX_NAME_LENGTH",
+    "PROBLEMS",
     "RESERVED_PREFIX",
     "is_process_local",
     "is_valid_channel_name",
@@ -32,6 +33,8 @@ __all__ = [
 MAX_NAME_LENGTH = 100
 #: Names that start so belong to nbchannels itself.
 RESERVED_PREFIX = "nbchannels."
+#: The group in which a server tells pages of its problems: its own words, no traffic of a user's.
+PROBLEMS = f"{RESERVED_PREFIX}problems"
 
 _GROUP = re.compile(r"[A-Za-z0-9\-_.]+", re.ASCII)
 _CHANNEL = re.compile(r"[A-Za-z0-9\-_.]+(![A-Za-z0-9\-_.]*)?", re.ASCII)

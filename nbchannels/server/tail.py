@@ -5,19 +5,20 @@ A ring of references, filled only while somebody looks; it ends by itself when n
 
 import binascii
 import fnmatch
+import functools
 import re
 import threading
 import time
 from collections import deque
 from typing import Any, NamedTuple
 
-from nbchannels.encoding import Encoded
+from nbchannels.encoding import RAW, Encoded
 from nbchannels.exceptions import ChannelsError
 from nbchannels.protocol.events import MESSAGE, Record
 from nbchannels.server.preview import CODECS, describe
 from nbchannels.typing import Kind
 
-__all__ = ["Passed", "Tail", "Wanted", "shortened"]
+__all__ = ["HIDDEN", "Passed", "Tail", "Wanted", "key_pattern", "shortened"]
 
 #: Messages in the ring, and their bytes.
 MOST, MOST_BYTES = 1_000, 32 * 2**20
@@ -26,6 +27,8 @@ PATIENCE = 10.0
 #: Messages in one answer; characters, items and levels of a preview.
 MOST_ROWS, MOST_TEXT, MOST_ITEMS, DEPTH = 50, 200, 20, 4
 HIDDEN = "•••"
+#: No key of a message has these; a list or a string that was typed where a key belongs has.
+NO_KEY = re.compile(r"""[\s\[\](){}"'`,;]""")
 
 
 class Passed(NamedTuple):
@@ -38,6 +41,10 @@ class Passed(NamedTuple):
     sender: int
     encoded: Encoded
     offset: int | None
+
+
+#: As `Passed` itself, without its keywords: it is called for each message that goes by.
+_passed = functools.partial(tuple.__new__, Passed)
 
 
 class Wanted(NamedTuple):
@@ -68,16 +75,43 @@ class Wanted(NamedTuple):
         )
 
 
+EVERYTHING = Wanted()
+
+
+def key_pattern(glob: str) -> re.Pattern[str]:
+    """What matches the keys that a rule of redaction means; upper and lower case are the same.
+
+    Args:
+        glob: a key; ``*`` stands for any characters, ``?`` for one.
+
+    Raises:
+        ValueError: it is empty, or looks like a list, a string in quotes or several keys: such a
+            rule would match no key, and hide nothing without a word.
+    """
+    if glob == "" or (odd := NO_KEY.search(glob)):
+        has = f"has {odd[0]!r}" if glob else "is empty"
+        raise ValueError(
+            f"{glob!r} is no key: it {has}. A rule is one key, in which * stands for any "
+            'characters and ? for one: c.NbChannels.redact = ["password", "*token*"] in a '
+            "configuration file, --NbChannels.redact=password --NbChannels.redact='*token*' on "
+            "the command line"
+        )
+    return re.compile(fnmatch.translate(glob), re.IGNORECASE)
+
+
 class Tail:
     """The ring.
 
     Args:
         redact: globs of keys whose values are not shown.
+
+    Raises:
+        ValueError: a glob that can hide nothing, see `key_pattern`.
     """
 
     def __init__(self, redact: list[str] | None = None) -> None:
         self.top = 0
-        self._redact = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in redact or []]
+        self._redact = [key_pattern(glob) for glob in redact or []]
         self._ring: deque[Passed] = deque(maxlen=MOST)
         self._bytes = 0
         self._lock = threading.Lock()
@@ -103,14 +137,20 @@ class Tail:
         self, kind: Kind, name: str, encoded: Encoded, when: float, sender: int, offset: int | None
     ) -> None:
         """A message went by; called by the layer, on any thread, while `is_on`."""
+        size = len(encoded.body)
         with self._lock:
-            self.top += 1
-            if len(self._ring) == MOST:
-                self._bytes -= len(self._ring[0].encoded.body)
-            self._ring.append(Passed(self.top, kind, name, when, sender, encoded, offset))
-            self._bytes += len(encoded.body)
-            while self._bytes > MOST_BYTES and len(self._ring) > 1:
-                self._bytes -= len(self._ring.popleft().encoded.body)
+            ring = self._ring
+            self.top = number = self.top + 1
+            if len(ring) == MOST:
+                self._bytes -= len(ring[0].encoded.body)
+            ring.append(_passed((number, kind, name, when, sender, encoded, offset)))
+            self._bytes = total = self._bytes + size
+            if total > MOST_BYTES:
+                self._shrink()
+
+    def _shrink(self) -> None:
+        while self._bytes > MOST_BYTES and len(self._ring) > 1:
+            self._bytes -= len(self._ring.popleft().encoded.body)
 
     def read(
         self, after: int, limit: int, wanted: Wanted, may: Any, *, oldest_first: bool = False
@@ -130,9 +170,13 @@ class Tail:
             and will not come; ``rows``.
         """
         with self._lock:
-            passed = [p for p in self._ring if p.number > after]
-            top, oldest = self.top, self._ring[0].number if self._ring else self.top + 1
-        found = [p for p in passed if wanted.has(p) and may(p.kind, p.name)]
+            passed, top = list(self._ring), self.top
+        oldest = top - len(passed) + 1
+        passed = passed[max(0, after + 1 - oldest) :]  # their numbers have no holes
+        if wanted != EVERYTHING:
+            passed = [p for p in passed if wanted.has(p)]
+        readable = {place: may(*place) for place in {(p.kind, p.name) for p in passed}}
+        found = [p for p in passed if readable[p.kind, p.name]]
         limit, missed = min(limit, MOST_ROWS), max(0, oldest - after - 1)
         if oldest_first:
             rows = found[:limit]
@@ -156,7 +200,7 @@ class Tail:
         ]  # fmt: skip
 
     def describe(self, passed: Passed) -> dict[str, Any]:
-        """Its content as JSON for people, without what is not shown."""
+        """Its content as JSON for people, without what is not shown; ``hidden``: the bytes, too."""
         codec, body = passed.encoded
         record = Record(
             MESSAGE, codec, 0, passed.name, 0, 0, passed.number, passed.time, passed.sender, body
@@ -165,7 +209,10 @@ class Tail:
             told = describe(record)
         except ChannelsError as error:  # what cannot be decoded is told, not raised
             told = {"message": None, "omitted": str(error)[:500]}
-        return told | {"message": self.redacted(told["message"])}
+        shown = self.redacted(told["message"])
+        # The bytes would show what the keys hide; what has no keys hides nothing.
+        hidden = bool(self._redact) and codec != RAW and (shown is None or shown != told["message"])
+        return told | {"message": shown, "hidden": hidden}
 
     def redacted(self, value: Any) -> Any:
         """The value without what the configuration names."""

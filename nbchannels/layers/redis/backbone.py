@@ -8,6 +8,7 @@ from typing import Any
 
 from nbchannels.diagnoses import report
 from nbchannels.layers.redis.calls import Again, Argument
+from nbchannels.layers.redis.check import Site
 from nbchannels.layers.redis.courier import Courier
 from nbchannels.layers.redis.entries import Keys
 from nbchannels.layers.redis.listener import Listener
@@ -36,6 +37,8 @@ class Backbone:
     """
 
     publish = "PUBLISH"
+    #: Seconds that a process counts as alive after its last sign of life, and between two of them.
+    lease, renewal = 60.0, 20.0
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Backbone:
         self.process = secrets.token_bytes(8)
         #: How this process is called in Redis.
         self.name = self.process.hex()
+        self._connect = connect
         self._on_connect = on_connect
         self._courier = Courier(connect, where, self._connected, patience)
         self._listener = Listener(connect, where)
@@ -111,6 +115,11 @@ class Backbone:
     def lose(self, sentence: str, subject: str) -> None:
         """Something was lost: say so."""
         report("dropped", sentence, subject=subject)
+
+    async def sites(self) -> list[Site]:
+        """The servers behind it, for `check`."""
+        key = self.keys.trial(0)
+        return [Site(self.where, self._connect, self.keys.prefix, key, self.publish)]
 
     async def close(self) -> None:
         """End the connections, after what was asked is answered."""

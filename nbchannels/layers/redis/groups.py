@@ -23,8 +23,6 @@ __all__ = ["Groups"]
 
 # What the script says of a send, and of each message.
 _SENT, _POSITION = struct.Struct("<dII"), struct.Struct("<QII")
-#: Seconds that a sign of life holds; after which it is renewed.
-LEASE, RENEW = 60, 20
 #: Seconds after which a mirror is compared, though nothing was told; after which it is given up,
 #: when nobody reads.
 COMPARE, LINGER = 10.0, 60.0
@@ -43,6 +41,9 @@ class Layer(Surroundings, Protocol):
 
     def sealed(self, parcel: Parcel) -> Any:
         """Its message, encrypted where that is wanted."""
+
+    def presence_changed(self, group: str) -> None:
+        """Others are in a group through this process, or may be."""
 
     async def put_copies(
         self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
@@ -220,10 +221,11 @@ class Groups:
         if now == mirror.reported and not (again and any(now)):
             return
         mirror.reported = now
+        layer.presence_changed(mirror.state.name)
         backbone = layer.backbone
         keys = self._keys(mirror.state.name, "watch")
         try:
-            await backbone.run(WATCH, keys, (backbone.name, *now, LEASE))
+            await backbone.run(WATCH, keys, (backbone.name, *now, backbone.lease))
         except LayerUnavailable:
             mirror.reported = (-1, -1)
             raise
@@ -306,14 +308,28 @@ class Groups:
 
     def doubt_all(self) -> None:
         """The connection was broken: whatever is followed is compared."""
+        self._renewed = -self._layer.backbone.renewal  # it may have begun anew, and know nobody
         self._breaks += 1
         for mirror in list(self._mirrors.values()):
             mirror.doubt()
+            if mirror.state.members:
+                self._run(self._join_again(mirror))
+
+    async def _join_again(self, mirror: Mirror) -> None:
+        """The members that are here may have been forgotten."""
+        layer, name = self._layer, mirror.state.name
+        with layer.lock:
+            members = list(mirror.state.members)
+        keys = self._keys(name, "log", "meta", "order", "owners", "others")
+        for channel in members:
+            if channel in mirror.state.members:  # it may have left meanwhile
+                epoch, keep = layer.backbone.random_epoch(), int(layer.group_expiry)
+                await layer.backbone.run(JOIN, keys, (epoch, keep, channel, layer.backbone.name))
 
     def tick(self) -> None:
         """To be called each second or so."""
         now = time.monotonic()
-        if now - self._renewed >= RENEW:
+        if now - self._renewed >= self._layer.backbone.renewal:
             self._renewed = now
             for mirror in list(self._mirrors.values()):
                 self._run(self._report(mirror, again=True))
@@ -335,6 +351,14 @@ class Groups:
             if self._layer.registry.groups.get(name) is mirror.state:  # else it made room already
                 self._layer.registry.drop(mirror.state)
         mirror.close()
+
+    def here(self, name: str) -> tuple[int, list[str]]:
+        """How many read a group in this process, and which of its members are here."""
+        mirror = self._mirrors.get(name)
+        if mirror is None:
+            return 0, []
+        with self._layer.lock:
+            return len(mirror.state.cursors), list(mirror.state.members)
 
     def states(self) -> list[GroupState]:
         """The groups that this process follows."""

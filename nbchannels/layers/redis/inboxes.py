@@ -25,9 +25,7 @@ __all__ = ["Inboxes"]
 
 #: Messages that wait in one inbox; that are read at once, and their bytes.
 MOST, PAGE, PAGE_BYTES = 10_000, 256, 2**20
-#: Seconds that a sign of life holds.
-LEASE = 60
-#: Between two attempts, while Redis does not answer.
+#: Seconds between two attempts, while Redis does not answer.
 PAUSE = 0.2
 
 
@@ -154,7 +152,8 @@ class Inboxes:
 
     async def _live(self, token: str) -> None:
         (owner,) = self._keys(token, "owner")
-        await self._layer.backbone.command(owner, "SET", self._layer.backbone.name, "EX", LEASE)
+        backbone = self._layer.backbone
+        await backbone.command(owner, "SET", backbone.name, "PX", int(backbone.lease * 1000))
 
     def renew(self) -> None:
         """Signs of life."""

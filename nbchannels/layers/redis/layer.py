@@ -7,42 +7,36 @@ the thread ``nbchannels``; other loops await.
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
 from nbchannels.encoding import Encoded, encode
-from nbchannels.exceptions import ChannelsError, EncodingError, LayerUnavailable, SendTimeout
-from nbchannels.layers.cursor import Page, Start
-from nbchannels.layers.groups import LogCursor
-from nbchannels.layers.hosted import PAGE, PAGE_BYTES
-from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
-from nbchannels.layers.producers import Producer
-from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.exceptions import (
+    ChannelsError,
+    EncodingError,
+    InvalidChannelLayerError,
+    LayerUnavailable,
+)
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.entries import Entry, Keys
+from nbchannels.layers.redis.following import FollowingLayer
 from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
 from nbchannels.layers.redis.posting import Posting
+from nbchannels.layers.redis.presence import Presence
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
+from nbchannels.layers.redis.sending import SendingLayer
 from nbchannels.layers.redis.taking import TakingLayer
 from nbchannels.layers.redis.topology import ways
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.registry import Bounds
-from nbchannels.names import (
-    is_process_local,
-    require_channel_name,
-    require_group_name,
-)
-from nbchannels.receipt import Receipt
-from nbchannels.typing import Kind
 
 __all__ = ["RedisChannelLayer"]
 
@@ -54,7 +48,7 @@ EXIT = 1.0
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(TakingLayer):
+class RedisChannelLayer(SendingLayer, FollowingLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -66,8 +60,10 @@ class RedisChannelLayer(TakingLayer):
 
     Args:
         hosts: one Redis: ``["redis://host:6379/0"]``, ``rediss://`` or ``unix://``; a tuple
-            ``(host, port)``; ``{"address": URL, …}`` with options of redis-py's connections; or
-            ``{"sentinels": [(host, port), …], "master_name": name, …}``.
+            ``(host, port)``; or a dict, with options of redis-py's connections (``username``,
+            ``password``, ``ssl``, ``ssl_ca_certs``, …): ``{"address": URL, …}``,
+            ``{"sentinels": [(host, port), …], "master_name": name, …}`` or, for a Redis Cluster,
+            some of its nodes: ``{"cluster": [(host, port), …], …}``.
         prefix: of all keys; deployments with different ones know nothing of each other.
         expiry: see `BaseChannelLayer`.
         group_expiry: see `BaseChannelLayer`.
@@ -76,6 +72,8 @@ class RedisChannelLayer(TakingLayer):
         symmetric_encryption_keys: see `Seal`.
         channel_expiry: other expiries, by glob or compiled pattern of the channel's name.
         patience: seconds that a call waits for Redis, before it fails with `LayerUnavailable`.
+        lease: seconds after which a process that gives no sign of life counts as dead: what it had
+            in hand goes to others, and its people are gone. At least 3.
 
     Source: the options of channels_redis; section 9 of the design.
     """
@@ -94,6 +92,7 @@ class RedisChannelLayer(TakingLayer):
         *,
         channel_expiry: Mapping[Any, Any] | None = None,
         patience: float = 4.0,
+        lease: float = 60.0,
         history: int = Bounds().history,
         history_bytes: int = Bounds().history_bytes,
         total_history_bytes: int = Bounds().total_history_bytes,
@@ -107,6 +106,10 @@ class RedisChannelLayer(TakingLayer):
                           max_channels),
         )  # fmt: skip
         self.require_positive("patience", patience)
+        self.require_positive("lease", lease)
+        if lease < 3:
+            raise InvalidChannelLayerError(f"lease is {lease!r}; it must be at least 3 seconds")
+        self._lease = float(lease)
         self._way, self._keys, self._patience = ways(hosts), Keys(prefix), patience
         self.seal = Seal(symmetric_encryption_keys)
         # What a fork left to the parent: alive, for whoever ends it ends it for both.
@@ -118,15 +121,17 @@ class RedisChannelLayer(TakingLayer):
         #: The local state, and what guards it.
         self.registry, self.lock = self._registry, self._lock
         way = self._way
-        self.backbone = Backbone(
-            way.connect, way.where, self._keys, self._connected, self._patience
-        )
+        self.backbone = way.backbone(self._keys, self._connected, self._patience)
+        self.backbone.lease, self.backbone.renewal = self._lease, self._lease / 3
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
-        self._posting = Posting(self)
+        self._posting = Posting(self, self._queues.news)
         self._inboxes = Inboxes(self)
-        self._upkeep = Upkeep(self.backbone, self._groups, self._queues, self._inboxes, self)
+        self._presence = Presence(self)
+        self._upkeep = Upkeep(
+            self.backbone, self._groups, self._queues, self._inboxes, self._presence, self
+        )
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
@@ -134,7 +139,7 @@ class RedisChannelLayer(TakingLayer):
     def forked(self) -> None:
         """After a fork, in the child: connections, and what is in hand, stayed with the parent."""
         self._left.append((self.backbone, self._groups, self._queues, self._inboxes, self._upkeep))
-        self._left.append((self._outbox, self._registry, self._held))
+        self._left.append((self._outbox, self._registry, self._held, self._presence))
         self._forget()
         self._begin()
 
@@ -144,12 +149,30 @@ class RedisChannelLayer(TakingLayer):
             with contextlib.suppress(TimeoutError, ChannelsError):
                 bridge.run(self.close(), EXIT)
 
+    def open(self) -> None:
+        """See `HostedLayer.open`: the connection is made."""
+        self.soon(self._upkeep.open)
+
     # What the parts need of their layer.
 
     @property
     def trouble(self) -> str | None:  # type: ignore[override]
         """Why Redis does not answer now, in a sentence; ``None`` while it does."""
         return self.backbone.trouble or None
+
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """See `HostedLayer.where`."""
+        return f"Redis at {self.backbone.where}"
+
+    @property
+    def word(self) -> str | None:  # type: ignore[override]
+        """See `HostedLayer.word`."""
+        return self._upkeep.word
+
+    async def commons(self) -> str:
+        """See `HostedLayer.commons`: of this Redis and this prefix."""
+        return await self._on_loop(self._upkeep.commons())
 
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function on the layer's loop, from any thread."""
@@ -196,156 +219,6 @@ class RedisChannelLayer(TakingLayer):
             return await coroutine
         return await asyncio.wrap_future(bridge.start(coroutine))
 
-    # Sending.
-
-    def submit(
-        self,
-        kind: Kind,
-        name: str,
-        encoded: Encoded,
-        *,
-        receipt: bool = True,
-        producer: Producer | None = None,
-        sender: int = 0,
-        flags: int = 0,
-        dialogue: Dialogue | None = None,
-    ) -> "Receipt | Future[Receipt]":
-        """See `HostedLayer.submit`; what goes to Redis has a future."""
-        if kind == "channel" and (dialogue is not None or self._is_here(name)):
-            return self._put_here(name, encoded, producer, sender, dialogue)
-        self._require_order(kind, name, producer)
-        if self._is_closed:
-            raise LayerUnavailable(f"the layer at {self.backbone.where} is closed")
-        self._upkeep.used(kind, name)
-        own = producer is None
-        if producer is None:
-            producer = Producer(self.backbone.name, next(self._sequences))
-        refused = None if own else functools.partial(self._refuse, kind, name, producer)
-        parcel = Parcel(encoded, producer, own, sender, flags, refused)
-        if self.observer is not None:
-            parcel.future.add_done_callback(
-                functools.partial(self._observed, kind, name, encoded, sender)
-            )
-        self._outbox.add(kind, name, parcel)
-        return parcel.future
-
-    def _observed(
-        self, kind: Kind, name: str, encoded: Encoded, sender: int, future: "Future[Receipt]"
-    ) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._observe(kind, name, encoded, self._clock(), sender, future.result())
-
-    def _is_here(self, channel: str) -> bool:
-        return is_process_local(channel) and self._inboxes.is_here(channel)
-
-    def _put_here(
-        self,
-        name: str,
-        encoded: Encoded,
-        producer: Producer | None,
-        sender: int,
-        dialogue: Dialogue | None,
-    ) -> Receipt:
-        with self._lock:
-            now = self._clock()
-            sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
-            woken = self._woken(sent.woken) if sent.woken else ()
-        self._tell(woken)
-        self._observe("channel", name, encoded, now, sender, sent.receipt)
-        return sent.receipt
-
-    async def _publish(self, name: str, parcels: list[Parcel]) -> None:
-        await self._groups.publish(name, parcels)
-
-    async def _put(self, name: str, parcels: list[Parcel]) -> None:
-        if is_process_local(name):
-            await self._inboxes.put(name, parcels)
-        else:
-            await self._posting.put(name, parcels)
-
-    async def put_copies(
-        self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
-    ) -> int:
-        """Put what was sent to a group into named channels; return how many were full."""
-        full = 0
-        for channel in channels:
-            # An offset of this log, from this process: rising, and the same if it is tried again.
-            producer = f"{epoch}.{self.backbone.name}"
-            parcels = [
-                Parcel(parcel.encoded, Producer(producer, offset), True, parcel.sender, 0)
-                for offset, parcel in copies
-            ]
-            if self._is_here(channel):
-                for parcel in parcels:
-                    try:
-                        self._put_here(channel, parcel.encoded, None, parcel.sender, None)
-                    except ChannelsError:
-                        full += 1
-                continue
-            try:
-                await self._put(channel, parcels)
-            except (
-                LayerUnavailable
-            ):  # it is in the log all the same: that is no failure of the send
-                full += len(parcels)
-                continue
-            full += sum(parcel.future.exception() is not None for parcel in parcels)
-        return full
-
-    def give_up(self, pending: "Future[Receipt]", seconds: float) -> ChannelsError:
-        """See `BaseChannelLayer.give_up`."""
-        if pending.cancel():
-            return SendTimeout(
-                f"nothing was written to Redis within {seconds:g} s; the message was withdrawn "
-                f"and will not arrive ({self.backbone.silence()})"
-            )
-        return super().give_up(pending, seconds)
-
-    # Groups.
-
-    async def group_add(self, group: str, channel: str) -> None:
-        """See `BaseChannelLayer.group_add`."""
-        require_group_name(group)
-        require_channel_name(channel)
-        box: Mailbox | None = None
-        if self._is_here(channel):
-            with self._lock:
-                box = self._registry.mailbox(channel, self._clock())
-        self._upkeep.used("group", group)
-        await self._on_loop(self._groups.join(group, channel, box))
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        """See `BaseChannelLayer.group_discard`."""
-        require_group_name(group)
-        require_channel_name(channel)
-        await self._on_loop(self._groups.leave(group, channel))
-
-    async def group_channels(self, group: str) -> list[str]:
-        """See `BaseChannelLayer.group_channels`; of processes that died, none after a minute."""
-        return await self._on_loop(self._groups.channels(require_group_name(group)))
-
-    async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
-        """See `BaseChannelLayer.subscribe`; the cursor reads the mirror in this process."""
-        self._upkeep.used("group", require_group_name(group))
-        return await self._on_loop(self._groups.subscribe(group, start))
-
-    async def read(self, group: str, start: Start = "earliest", limit: int = PAGE) -> Page:
-        """See `BaseChannelLayer.read`; at most 256 entries and 1 MiB."""
-        cursor = await self.subscribe(group, start)
-        try:
-            with self._lock:
-                log = cursor.log
-                entries = log.after(cursor.anchor.offset, min(limit, PAGE), PAGE_BYTES)
-            return Page(cursor.anchor, [entry.record() for entry in entries])
-        finally:
-            cursor.close()
-
-    async def clear(self, group: str) -> None:
-        """See `BaseChannelLayer.clear`; for all that share this Redis."""
-        await self._on_loop(self._groups.clear(require_group_name(group)))
-        if self.witness is not None:
-            self.witness("cleared", {"group": group})
-
     # The layer as a whole.
 
     def sweep(self) -> None:
@@ -358,13 +231,13 @@ class RedisChannelLayer(TakingLayer):
         """See `BaseChannelLayer.names`; of all that share this Redis."""
         return await self._on_loop(self._upkeep.names())
 
-    async def group_statistics(self, group: str) -> dict[str, Any]:
-        """See `BaseChannelLayer.group_statistics`."""
-        return await self._on_loop(self._groups.statistics(require_group_name(group)))
-
     async def statistics(self) -> dict[str, Any]:
-        """The counters of this process, and how much there is in Redis."""
-        return await super().statistics() | await self._on_loop(self._upkeep.totals())
+        """The counters of this process, and how much there is in Redis, while it answers."""
+        here = await super().statistics()
+        if not self.trouble:
+            with contextlib.suppress(LayerUnavailable):
+                here |= await self._on_loop(self._upkeep.totals())
+        return here
 
     async def flush(self) -> None:
         """See `BaseChannelLayer.flush`; for all that share this Redis and this prefix."""
@@ -382,6 +255,7 @@ class RedisChannelLayer(TakingLayer):
         self._is_closed = True
         await self._outbox.close()
         await self._upkeep.close()
+        await self._presence.close()
         self._groups.close()
         self._inboxes.close()
         await self.backbone.close()

@@ -2,7 +2,7 @@
 
 from nbchannels.layers.redis.scripts import PRODUCERS, script
 
-__all__ = ["ALIVE", "BURY", "EXHUME", "FETCH", "INBOX", "INDEX"]
+__all__ = ["ALIVE", "BURY", "COMMONS", "EXHUME", "FETCH", "INBOX", "INDEX", "PRESENT", "WHO"]
 
 #: Put messages into the inbox of a process, for its process-local channels.
 #:
@@ -75,6 +75,41 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
 """,
 )
 
+#: Tell who is in a group through a process. KEYS: who.
+#: ARGV: process, what it tells (empty: nobody), seconds that it holds.
+WHO = script(
+    "who",
+    """
+if ARGV[2] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1],
+    string.format('%.3f', now + tonumber(ARGV[3])) .. ' ' .. ARGV[2])
+  redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[3]) * 2))
+end
+return 1
+""",
+)
+
+#: Who is in a group through other processes. KEYS: who. ARGV: process that asks.
+#: Returns what each told whose time is not over; the others are forgotten.
+PRESENT = script(
+    "present",
+    """
+local told = redis.call('HGETALL', KEYS[1])
+local answer = {}
+for i = 1, #told, 2 do
+  local until_, data = string.match(told[i + 1], '^(%S+) (.*)$')
+  if not until_ or tonumber(until_) <= now then
+    redis.call('HDEL', KEYS[1], told[i])
+  elseif told[i] ~= ARGV[1] then
+    answer[#answer + 1] = data
+  end
+end
+return answer
+""",
+)
+
 #: Keep a dead letter. KEYS: order, letters, meta, known.
 #: ARGV: most, most bytes, where it came from (once only), description.
 #: Returns its number.
@@ -123,6 +158,15 @@ redis.call('ZREM', order, ARGV[1])
 redis.call('HDEL', letters, ARGV[1])
 redis.call('HINCRBY', meta, 'bytes', -#found)
 return found
+""",
+)
+
+#: A word that all know who share this Redis and this prefix. KEYS: commons. ARGV: word, if none.
+COMMONS = script(
+    "commons",
+    """
+redis.call('HSETNX', KEYS[1], 'word', ARGV[1])
+return redis.call('HGET', KEYS[1], 'word')
 """,
 )
 

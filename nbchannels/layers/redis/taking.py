@@ -78,6 +78,13 @@ class TakingLayer(HostedLayer):
             scouts = self._registry.scouts.plan(channel).scouts
         return waiting + sum(scout.wants for scout in scouts) - here, waiting > 0
 
+    def serving(self, channel: str) -> int:
+        """How many receive from a channel here, or serve it, also while they are busy."""
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            waiting = len(box.waiters) if box is not None else 0
+            return waiting + len(self._registry.scouts.plan(channel).scouts)
+
     def arrived(self, channel: str, letters: list[Letter]) -> None:
         """Hand out what was taken."""
         if not letters:
@@ -208,14 +215,14 @@ class TakingLayer(HostedLayer):
             unreadable = {"type": "nbchannels.unreadable", "error": str(error)}
             return letter._replace(encoded=encode(unreadable))
 
-    async def channel_of_dead(self, number: Any) -> str:
-        """See `ReceivingLayer.channel_of_dead`."""
+    async def dead_letter(self, number: Any) -> DeadLetter:
+        """See `ReceivingLayer.dead_letter`."""
         dead = None
         if type(number) is int:
             dead = await self._on_loop(self.graveyard.get(number))
         if dead is None:
             raise no_dead(number)
-        return dead.channel
+        return dead._replace(letter=self._readable(dead.letter))
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""

@@ -7,21 +7,25 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from redis.exceptions import RedisError
+
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.bindings import compiled_glob, is_glob
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.check import tell
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
-from nbchannels.layers.redis.process_scripts import ALIVE, INDEX
+from nbchannels.layers.redis.presence import Presence
+from nbchannels.layers.redis.process_scripts import ALIVE, COMMONS, INDEX
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.names import is_process_local
 from nbchannels.typing import Kind
 
 __all__ = ["Upkeep"]
 
-#: Seconds that a sign of life holds; after which it is renewed; between two looks for late ones.
-LEASE, RENEW, LATE = 60, 20.0, 5.0
+#: Seconds between two looks for late ones.
+LATE = 5.0
 #: Seconds after which a name in use is told again; names that are remembered as told.
 TOLD, MOST_TOLD = 600.0, 10_000
 #: Names that one answer has; channels that are looked into at once.
@@ -50,12 +54,19 @@ class Upkeep:
     """The housekeeping of one process. Works on the loop of its layer."""
 
     def __init__(
-        self, backbone: Backbone, groups: Groups, queues: Queues, inboxes: Inboxes, layer: Layer
+        self,
+        backbone: Backbone,
+        groups: Groups,
+        queues: Queues,
+        inboxes: Inboxes,
+        presence: Presence,
+        layer: Layer,
     ) -> None:
         self._backbone = backbone
         self._groups = groups
         self._queues = queues
         self._inboxes = inboxes
+        self._presence = presence
         self._layer = layer
         self._told: dict[tuple[str, str], float] = {}
         self._fresh: dict[str, set[str]] = {"groups": set(), "channels": set()}
@@ -64,6 +75,9 @@ class Upkeep:
         self._clock: asyncio.Task[None] | None = None
         self._renewed = self._looked = 0.0
         self._is_closed = False
+        self._is_checked = False
+        #: That all know who share this Redis and this prefix.
+        self.word: str | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Do something beside, to its end."""
@@ -176,21 +190,38 @@ class Upkeep:
 
     # Time.
 
+    def open(self) -> None:
+        """Say that this process lives, if it has not begun."""
+        if self._clock is None and not self._is_closed:
+            self.run(self._renew())
+
     def connected(self) -> None:
         """A connection was made."""
         self._renewed = 0.0
+        self._told.clear()  # it may have begun anew, and know no names
+        if not self._is_checked:
+            self._is_checked = True
+            self.run(self._check())
         if self._clock is None and not self._is_closed:
             self._clock = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _check(self) -> None:
+        """Say what is wrong with this Redis; once."""
+        try:
+            await tell(await self._backbone.sites())
+        except (RedisError, OSError, TimeoutError, EOFError):
+            self._is_checked = False  # at the next connection
 
     async def _tick(self) -> None:
         while True:
             self._groups.tick()
             self._queues.tick()
             now = time.monotonic()
-            if now - self._renewed >= RENEW:
+            if now - self._renewed >= self._backbone.renewal:
                 self._renewed = now
                 self._inboxes.renew()
                 self._queues.renew()
+                self._presence.renew()
                 self.run(self._renew())
             if now - self._looked >= LATE * (0.8 + 0.4 * _chance.random()):
                 self._looked = now
@@ -199,11 +230,19 @@ class Upkeep:
 
     async def _renew(self) -> None:
         """Say that this process lives; take back what the dead had."""
-        keys = [self._backbone.keys.alive]
-        for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, LEASE)):
+        await self.commons()
+        keys, lease = [self._backbone.keys.alive], self._backbone.lease
+        for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, lease)):
             name = process.decode()
             await self._queues.reclaim(name)
             await self._backbone.run(ALIVE, keys, (name, -1))
+
+    async def commons(self) -> str:
+        """The word that all know who share this Redis and this prefix; made by the first."""
+        keys = [self._backbone.keys.index("commons")]
+        word: bytes = await self._backbone.run(COMMONS, keys, (secrets.token_hex(8),))
+        self.word = word.decode()
+        return self.word
 
     async def _bury_late(self) -> None:
         """Look into some channels for what has waited too long."""
