@@ -262,9 +262,10 @@ class Upkeep:
         names = await self.names()
         followed = {state.name for state in self._groups.states()}
         for group in sorted({*names["groups"], *followed}):
-            await self._groups.clear(group)
             for part in ("order", "owners", "others"):
                 await self._backbone.command(keys.group(group, part), "DEL")
+            # Last, and all who follow the group look who is in it.
+            await self._groups.clear(group)
         for channel in names["channels"]:
             for part in ("queue", "meta", "back"):
                 await self._backbone.command(keys.channel(channel, part), "DEL")
