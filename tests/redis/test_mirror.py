@@ -140,6 +140,7 @@ async def test_messages_are_encrypted_and_old_keys_still_read(redis_server, pref
     await first.send("work", {"secret": secret})
     await first.send("work", {"secret": secret})
     async with asyncio.timeout(PATIENCE):
+        # It closes at once: what failed is with the dead, and only there.
         await first.settle(await first.lease("work"), "fail", "no")
     await first.close()
     second = layer_at(redis_server.url, prefix, symmetric_encryption_keys=["new", "old"])
