@@ -5,7 +5,8 @@ A mistake that raises nowhere (a handler that no message reaches, a coroutine th
 shows it in the cell's notebook, the server in the inspector.
 
 Kinds are words: ``no-handler``, ``not-reachable``, ``missing-type``, ``wrong-colour``,
-``not-awaited``, ``handler-failed``, ``layer-failed``, ``no-response``, ``threads-busy``.
+``not-awaited``, ``handler-failed``, ``layer-failed``, ``no-response``, ``threads-busy``,
+``nobody-listens``, ``dropped``.
 """
 
 import dataclasses
@@ -39,6 +40,7 @@ class Diagnosis:
         detail: a traceback, or the place in the code.
         time: seconds since 1970, of the last repetition.
         count: how often it was reported.
+        seen: whether the user was told already, elsewhere.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Diagnosis:
     detail: str = ""
     time: float = 0.0
     count: int = 1
+    seen: bool = False
 
 
 class Diagnoses:
@@ -69,7 +72,9 @@ class Diagnoses:
         # Reentrant: a report may come out of a finalizer, at any line.
         self._lock = threading.RLock()
 
-    def report(self, kind: str, sentence: str, *, subject: str = "", detail: str = "") -> None:
+    def report(
+        self, kind: str, sentence: str, *, subject: str = "", detail: str = "", seen: bool = False
+    ) -> None:
         """Tell something; repeated within 5 s, it is counted only. Never raises.
 
         Args:
@@ -77,6 +82,7 @@ class Diagnoses:
             sentence: what happened, and what to do about it.
             subject: what it is about; without, the sentence.
             detail: a traceback, or the place in the code.
+            seen: the user was told already, so it is not logged.
         """
         key, now = (kind, subject or sentence), self._clock()
         with self._lock:
@@ -85,7 +91,7 @@ class Diagnoses:
                 known.count, known.time = known.count + 1, now
                 return
             count = known.count + 1 if known is not None else 1
-            diagnosis = Diagnosis(kind, sentence, subject, detail, now, count)
+            diagnosis = Diagnosis(kind, sentence, subject, detail, now, count, seen)
             if known is not None and known in self._ring:
                 self._ring.remove(known)
             self._ring.append(diagnosis)
@@ -95,10 +101,11 @@ class Diagnoses:
                 self._told.popitem(last=False)
             listeners = list(self._listeners)
         times = f" ({count} times)" if count > 1 else ""
-        log.warning(
-            "%s: %s%s%s", kind, sentence, times, f"\n{detail}" if detail else "",
-            extra={"diagnosis": kind},
-        )  # fmt: skip
+        if not seen:
+            log.warning(
+                "%s: %s%s%s", kind, sentence, times, f"\n{detail}" if detail else "",
+                extra={"diagnosis": kind},
+            )  # fmt: skip
         for listener in listeners:
             try:
                 listener(dataclasses.replace(diagnosis))

@@ -16,6 +16,7 @@ from nbchannels.exceptions import InvalidName, shown
 
 __all__ = [
     "MAX_NAME_LENGTH",
+    "PROBLEMS",
     "RESERVED_PREFIX",
     "is_process_local",
     "is_valid_channel_name",
@@ -32,6 +33,8 @@ __all__ = [
 MAX_NAME_LENGTH = 100
 #: Names that start so belong to nbchannels itself.
 RESERVED_PREFIX = "nbchannels."
+#: The group in which a server tells pages of its problems: its own words, no traffic of a user's.
+PROBLEMS = f"{RESERVED_PREFIX}problems"
 
 _GROUP = re.compile(r"[A-Za-z0-9\-_.]+", re.ASCII)
 _CHANNEL = re.compile(r"[A-Za-z0-9\-_.]+(![A-Za-z0-9\-_.]*)?", re.ASCII)
@@ -122,15 +125,20 @@ def _process_token(pid: int) -> str:
     return secrets.token_hex(8)
 
 
-def new_channel_name(prefix: str = "specific") -> str:
+def new_channel_name(prefix: str = "specific", token: str | None = None) -> str:
     """A new process-local channel name; its randomness is ``secrets``, never ``random``.
+
+    Args:
+        prefix: of the name.
+        token: the word before the ``!``, of 16 characters, where it is not the process that
+            receives but a part of it.
 
     Raises:
         InvalidName: ``prefix`` is no name, or too long for one with 34 characters behind it.
     """
     if not is_valid_group_name(prefix):
         raise _invalid("prefix", prefix)
-    name = f"{prefix}.{process_token()}!{secrets.token_hex(8)}"
+    name = f"{prefix}.{token or process_token()}!{secrets.token_hex(8)}"
     if len(name) >= MAX_NAME_LENGTH:
         room = MAX_NAME_LENGTH - 1 - len(name) + len(prefix)
         raise InvalidName(

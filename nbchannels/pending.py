@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from nbchannels.bridge import bridge
+from nbchannels.diagnoses import report
 from nbchannels.exceptions import ChannelsError, DeliveryUnknown
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.receipt import Receipt
@@ -350,4 +351,7 @@ def _news(receipt: Receipt) -> str | None:
     if len(_told) >= 10_000:
         _told.clear()
     _told.add(key)
+    # Whoever sends is told on the line; the inspector shows it until somebody is there.
+    kind = "dropped" if receipt.dropped else "nobody-listens"
+    report(kind, receipt.hint, subject=f"{receipt.kind} {receipt.name}", seen=True)
     return receipt.hint

@@ -7,7 +7,9 @@ thrown away unused; awaited, or given to ``async_to_sync``, it is as ever.
 
 import contextlib
 import functools
+import re
 import sys
+import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -15,7 +17,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from nbchannels.diagnoses import report
 
-__all__ = ["WatchedCoroutine", "WatchedLayer", "watch"]
+__all__ = ["WatchedCoroutine", "WatchedLayer", "hear_python", "watch"]
+
+#: Whose coroutines Python's own warning is a diagnosis of.
+_OURS = ("Async(Websocket|JsonWebsocket|Http)?Consumer", "Channel", "Group", "Batch")
+_NEVER = re.compile(rf"coroutine '(({'|'.join(_OURS)})\.\w+)' was never awaited")
 
 
 class WatchedCoroutine(Coroutine[Any, Any, Any]):
@@ -121,6 +127,35 @@ class WatchedLayer:
         if self._sync:
             return f"async_to_sync(self.channel_layer.{name})(...)"
         return f"await self.channel_layer.{name}(...)"
+
+
+def hear_python() -> None:
+    """From now on Python's warning of a coroutine of ours that nobody awaited is a diagnosis, too.
+
+    ``super().websocket_receive(message)`` without ``await``: Python prints it, and nobody else
+    would know. Idempotent.
+    """
+    show = warnings.showwarning
+    if getattr(show, "_hears_for_nbchannels", False):
+        return
+
+    @functools.wraps(show)
+    def hear(
+        message: Any, category: Any, filename: str, lineno: int, *more: Any, **rest: Any
+    ) -> None:
+        show(message, category, filename, lineno, *more, **rest)
+        found = _NEVER.match(str(message)) if issubclass(category, RuntimeWarning) else None
+        if found is not None:
+            report(
+                "not-awaited",
+                f"un-awaited {found[1]}(...): nothing was done; write await in front of the call",
+                subject=f"{found[1]} at {filename}, line {lineno}",
+                detail=f"{filename}, line {lineno}",
+                seen=True,
+            )
+
+    hear._hears_for_nbchannels = True  # type: ignore[attr-defined]
+    warnings.showwarning = hear
 
 
 def watch(layer: Any) -> None:

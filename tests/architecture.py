@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
             | {f"layers.{room}" for room in ("base", "log", "cursor", "mailbox", "leases")}
             | {f"layers.{room}" for room in ("producers", "groups", "feed")}
             | {f"layers.{room}" for room in ("deadletters", "scouts", "hints", "mailboxes")}
+            | {"layers.presence"}
             | {"diagnoses"}
         ),
     ),
@@ -39,8 +40,16 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {"bridge", "threads"}
             | {f"layers.{room}" for room in ("memory", "hosted", "registry", "foreign", "manager")}
-            | {"layers.configuration", "layers.serving", "layers.receiving", "layers.survey"}
+            | {
+                "layers.configuration",
+                "layers.serving",
+                "layers.waiting",
+                "layers.receiving",
+                "layers.survey",
+            }
             | {"layers.redis"}
+            | {f"layers.{room}" for room in ("specification", "lanes", "pulls", "fetching")}
+            | {"layers.attendance"}
         ),
     ),
     (
@@ -104,6 +113,7 @@ HEAVY = (
 # Modules whose tests stand in a file of another name.
 COVERED_BY: dict[str, str] = {
     "__main__": "tests/cli/test_main.py",
+    "layers.redis.presence": "tests/redis/test_presence.py",
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
     # The conformance suite is tests itself: the memory layer runs all of it.
     "testing.layers": "tests/layers/test_contract.py",

@@ -13,6 +13,7 @@ import pytest
 from nbchannels import pending
 from nbchannels.bridge import bridge, user_bridge
 from nbchannels.channel import Batch, Channel, Group, NobodyListens, expect
+from nbchannels.diagnoses import listen, tell_again
 from nbchannels.exceptions import (
     ChannelFull,
     ChannelsError,
@@ -276,6 +277,25 @@ def test_that_nobody_listens_is_said_again_after_somebody_did(layer):
         group.send({})
     with pytest.warns(NobodyListens):
         group.send({})
+
+
+def test_that_nobody_listens_is_a_diagnosis_that_the_user_has_seen(layer):
+    tell_again()
+    told = []
+    stop = listen(told.append)
+    try:
+        with pytest.warns(NobodyListens):
+            Group("unheard", channel_layer=layer).send({})
+        Group("unheard", channel_layer=layer).send({})
+        with pytest.warns(NobodyListens):
+            Channel("unserved", channel_layer=layer).send({})
+    finally:
+        stop()
+    assert [(one.kind, one.subject, one.seen) for one in told] == [
+        ("nobody-listens", "group unheard", True),
+        ("nobody-listens", "channel unserved", True),
+    ]
+    assert told[0].sentence == "no one listens to group 'unheard' yet"
 
 
 def test_a_near_match(layer):
@@ -589,22 +609,26 @@ def test_presence(index):
     (found,) = index.presence()
     assert found == {
         "kind": "channel", "user": "", "label": "work", "connection": None, "since": None,
-        "as": "member", "channel": "work",
+        "here": True, "as": "member", "channel": "work",
     }  # fmt: skip
     assert asyncio.run(index.apresence()) == [found]
 
 
 def test_presence_of_a_layer_whose_host_knows_more():
     layer = InMemoryChannelLayer()
-    asked = []
+    asked, page = [], {"kind": "page", "label": "Ada", "as": "subscriber"}
 
-    async def present(group):
-        asked.append(group)
-        return [{"kind": "page"}]
+    def present(group, members):
+        asked.append((group, members))
+        return [page]
 
     layer.present = present
-    assert Group("index", channel_layer=layer).presence() == [{"kind": "page"}]
-    assert asked == ["index"]
+    index = Group("index", channel_layer=layer)
+    index.add("work")
+    found = index.presence()
+    assert found[0] is page
+    assert [one["label"] for one in found] == ["Ada", "work"]
+    assert asked == [("index", ["work"])]
 
 
 def test_a_group_is_always_true(index):

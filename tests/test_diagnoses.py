@@ -181,3 +181,17 @@ def test_told_again_on_demand_with_the_count(diagnoses):
 def test_log_records_of_diagnoses_are_marked(diagnoses, caplog):
     diagnoses.report("no-handler", "add it")
     assert caplog.records[-1].diagnosis == "no-handler"
+
+
+def test_what_the_user_has_seen_is_not_logged_again(caplog):
+    kept = Diagnoses()
+    heard: list[Diagnosis] = []
+    kept.listen(heard.append)
+    kept.report("nobody-listens", "no one listens", seen=True)
+    assert caplog.text == ""
+    kept.report("no-handler", "no handler")
+    assert "no handler" in caplog.text
+    assert [(one.kind, one.seen) for one in heard] == [
+        ("nobody-listens", True),
+        ("no-handler", False),
+    ]

@@ -8,11 +8,11 @@ import asgiref.sync
 import pytest
 
 from nbchannels.bridge import async_to_sync, bridge
-from nbchannels.diagnoses import diagnoses
+from nbchannels.diagnoses import Diagnosis, diagnoses
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.receipt import Receipt
-from nbchannels.unawaited import WatchedCoroutine, WatchedLayer, watch
+from nbchannels.unawaited import WatchedCoroutine, WatchedLayer, hear_python, watch
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +191,30 @@ class TestInANotebook:
         watch(Closed())
         watch(object())
         assert not hasattr(Closed(), "__dict__")
+
+
+def test_python_s_own_warning_of_a_coroutine_of_ours_is_a_diagnosis(monkeypatch):
+    shown: list[str] = []
+    monkeypatch.setattr(
+        warnings, "showwarning", lambda message, *more, **rest: shown.append(str(message))
+    )
+    hear_python()
+    hearing = warnings.showwarning
+    hear_python()
+    assert warnings.showwarning is hearing
+    told: list[Diagnosis] = []
+    stop = diagnoses.listen(told.append)
+    try:
+        for name in ("AsyncWebsocketConsumer.websocket_receive", "Group.asend", "Mine.receive"):
+            warning = f"coroutine '{name}' was never awaited"
+            warnings.showwarning(RuntimeWarning(warning), RuntimeWarning, "cell.py", len(name))
+        text = "coroutine 'Group.asend' was never awaited"
+        warnings.showwarning(UserWarning(text), UserWarning, "cell.py", 1)
+    finally:
+        stop()
+    assert len(shown) == 4
+    assert [(one.kind, one.detail) for one in told] == [
+        ("not-awaited", "cell.py, line 40"),
+        ("not-awaited", "cell.py, line 11"),
+    ]
+    assert "un-awaited Group.asend(...)" in told[1].sentence

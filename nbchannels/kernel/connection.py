@@ -67,6 +67,7 @@ class Connection:
         version: of nbchannels here.
         found: the server; ``None`` before the first send.
         reconnects: how often the connection was lost.
+        trouble: why the server's layer does not answer, as the server told; ``None`` while it does.
         lock: guards the session.
         session: the protocol; another one after a refusal.
         outbox: what is sent.
@@ -83,6 +84,7 @@ class Connection:
         self.detail = "not used yet"
         self.found: Found | None = None
         self.reconnects = 0
+        self.trouble: str | None = None
         self.lock = threading.Lock()
         self.session = ClientSession("script", version, secrets.token_hex(16))
         self._starting = threading.Lock()
@@ -346,6 +348,11 @@ class Connection:
         self.outbox.fail(error)
         self._handle(Event("refused", detail=error))
 
+    def _layer_is(self, trouble: str | None) -> None:
+        if trouble != self.trouble:
+            diagnoses.note(f"the server's layer: {trouble or 'answers again'}")
+        self.trouble = trouble
+
     # What came.
 
     def _dispatch(self, events: list[Event]) -> None:
@@ -357,6 +364,7 @@ class Connection:
                     assert self.found is not None
                     self.status, self.detail = "open", f"connected to {self.found.url}"
                     diagnoses.note(self.detail)
+                    self._layer_is(event.control.layer.get("trouble"))
                     self._opened.set()
                     self._handle(Event("opened"))
                 case "result" | "error" | "entry":
@@ -364,6 +372,8 @@ class Connection:
                     if error is not None:
                         diagnoses.note(f"the server says: {error}")
                         self._handle(Event("complaint", detail=error))
+                case "layer":
+                    self._layer_is(event.control.trouble)
                 case "goaway":
                     self._spread = min(event.control.spread, 60.0)
                     diagnoses.note(f"the server goes away: {event.control.reason}")

@@ -326,7 +326,8 @@ def _at(place: str) -> str:
 
 
 def _diagnoses() -> Iterator[Finding]:
-    told = [found for found in recent() if found.kind not in ("consumer-failed", "private-layer")]
+    elsewhere = ("consumer-failed", "private-layer", "nobody-listens", "dropped")
+    told = [found for found in recent() if found.kind not in elsewhere]
     for diagnosis in told[-10:]:
         times = f" ({count(diagnosis.count, 'time')})" if diagnosis.count > 1 else ""
         ago = _ago(time.time() - diagnosis.time)

@@ -6,15 +6,18 @@ A diagnosis is shown when its cell ends; one of a consumer goes to the consumer'
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from nbchannels.diagnoses import Diagnosis, report, tell_again
+from nbchannels.kernel.credentials import kernel_identity, label
 from nbchannels.kernel.diagnoses import install, note, pass_on_to, take_unshown
+from nbchannels.layers.hosted import HostedLayer
 from nbchannels.pending import take_unseen
 from nbchannels.service import running
-from nbchannels.unawaited import WatchedCoroutine, watch
+from nbchannels.unawaited import WatchedCoroutine, hear_python, watch
 
-__all__ = ["begin", "before_cell", "show", "shown_place", "tell"]
+__all__ = ["begin", "before_cell", "identity", "show", "shown_place", "tell"]
 
 #: Characters of a traceback under a cell.
 MOST_TRACEBACK = 2_000
@@ -57,11 +60,25 @@ def begin(layer: Any = None) -> None:
         pass_on_to(show)
         if not any(type(handler).__name__ == _LogHandler.__name__ for handler in log.handlers):
             log.addHandler(_LogHandler(logging.WARNING))
+        hear_python()
         shell.events.register("pre_run_cell", before_cell)
         shell.events.register("post_run_cell", tell)
     if layer is not None:
+        if isinstance(layer, HostedLayer):
+            layer.identity = identity()
         watch(layer)
         _tell_private(layer)
+
+
+def identity() -> dict[str, Any]:
+    """Who this kernel is to others, on a layer that it uses without a server."""
+    kernel = kernel_identity()
+    path = label()
+    return {
+        "kind": "kernel",
+        "user": f"kernel:{kernel.kernel}" if kernel is not None else "",
+        "label": Path(path).name if path else None,
+    }
 
 
 def before_cell(_info: Any = None) -> None:
@@ -74,7 +91,8 @@ def show(diagnosis: Diagnosis) -> bool:
 
     Called in the context that reports: what is printed finds its cell by it.
     """
-    if diagnosis.kind == "consumer-failed":  # printed with its traceback where it ran
+    # Printed with its traceback where it ran.
+    if diagnosis.seen or diagnosis.kind == "consumer-failed":
         return True
     if running() is None:
         return False

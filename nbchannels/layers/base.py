@@ -24,6 +24,7 @@ from nbchannels.exceptions import (
 from nbchannels.layers.bindings import compiled_glob, is_glob
 from nbchannels.layers.cursor import Cursor, Page, Start
 from nbchannels.layers.leases import Lease, Outcome
+from nbchannels.layers.presence import joined
 from nbchannels.names import require_channel_name, require_group_name
 from nbchannels.protocol.events import Record
 from nbchannels.receipt import Receipt
@@ -301,12 +302,11 @@ class BaseChannelLayer(abc.ABC):
         Returns:
             Of each ``kind`` (``page``, ``kernel``, ``script``; ``channel`` for one that is
             nobody's), ``user``, ``label`` (a notebook's path, a script's name, a channel),
-            ``connection``, ``since`` (seconds since 1970), ``as`` (``subscriber`` or ``member``),
-            and of members ``channel``. A layer that knows no clients tells its members.
+            ``connection``, ``since`` (seconds since 1970), ``here`` (whether it is a client of the
+            server that was asked), ``as`` (``subscriber`` or ``member``), and of members
+            ``channel``. A layer that knows no clients tells its members.
         """
-        nobody = {"kind": "channel", "user": "", "connection": None, "since": None, "as": "member"}
-        members = await self.group_channels(require_group_name(group))
-        return [nobody | {"label": channel, "channel": channel} for channel in members]
+        return joined([], await self.group_channels(require_group_name(group)))
 
     @abc.abstractmethod
     async def subscribe(self, group: str, start: Start = "now") -> Cursor:

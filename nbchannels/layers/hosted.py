@@ -9,7 +9,7 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,10 +19,11 @@ from nbchannels.layers.base import Limits
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import GroupState, LogCursor
 from nbchannels.layers.mailbox import Dialogue
+from nbchannels.layers.presence import joined
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.receiving import ReceivingLayer
 from nbchannels.layers.registry import Bounds, Registry
-from nbchannels.names import require_channel_name, require_group_name
+from nbchannels.names import PROBLEMS, require_channel_name, require_group_name
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
 
@@ -53,7 +54,10 @@ class HostedLayer(ReceivingLayer):
         bounds: as above.
         observer: called with kind, name, encoded, time, sender and offset of each message that was
             sent, on the sender's thread, while somebody watches them go by.
-        present: who is in a group, of whoever hosts this layer and knows the clients.
+        present: who of the host's clients is in a group with these members; without the members
+            that are nobody's.
+        identity: who this process is to others, where no host knows its clients: ``kind``,
+            ``user`` and ``label``.
     """
 
     #: One word for where the layer lives; in REST, in ``welcome`` and on the state chip.
@@ -78,14 +82,23 @@ class HostedLayer(ReceivingLayer):
             self.require_positive(option, value)
         self._expiries = Limits("channel_expiry", expiry, channel_expiry)
         self.observer: Observer | None = None
-        self.present: Callable[[str], Awaitable[list[dict[str, Any]]]] | None = None
-        self._lock = threading.Lock()
+        self.present: Callable[[str, list[str]], list[dict[str, Any]]] | None = None
+        self.identity: dict[str, Any] | None = None
         self._clock = clock
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with nothing; for the child of a fork, whose locks may be taken, too."""
+        self._lock = threading.Lock()
         self._registry = Registry(
-            self.get_capacity, self._expiries.of, secrets.randbits, self.bounds, group_expiry
+            self.get_capacity, self._expiries.of, secrets.randbits, self.bounds, self.group_expiry
         )
+        self._held = {}
         # Producers and targets that are refused for a time, and whose senders do not know it yet.
         self._refused: set[tuple[str, Kind, str]] = set()
+
+    def open(self) -> None:
+        """Reach out to where the layer lives, before it is used; what is wrong there is told."""
 
     # Sending.
 
@@ -127,6 +140,31 @@ class HostedLayer(ReceivingLayer):
             and may be cancelled, which changes nothing for the message.
         """
 
+    def _submit_here(
+        self,
+        kind: Kind,
+        name: str,
+        encoded: Encoded,
+        producer: Producer | None = None,
+        sender: int = 0,
+        flags: int = 0,
+        dialogue: Dialogue | None = None,
+    ) -> Receipt:
+        """Send to a group or channel that is in this process."""
+        with self._lock:
+            now = self._clock()
+            if kind == "group":
+                sent = self._registry.append(name, encoded, now, producer, sender, flags)
+            else:
+                sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
+            woken = self._woken(sent.woken) if sent.woken else ()
+        if sent.group is not None:
+            sent.group.announce()
+        self._tell(woken)
+        if self.observer is not None:
+            self._observe(kind, name, encoded, now, sender, sent.receipt)
+        return sent.receipt
+
     def refusal_told(self, kind: Kind, name: str, producer: Producer) -> None:
         """Whoever submitted has learned that this record was refused for a time.
 
@@ -165,6 +203,17 @@ class HostedLayer(ReceivingLayer):
         if observer is not None and not receipt.duplicate:
             observer(kind, name, encoded, now, sender, receipt.offset)
 
+    def say(self, group: str, encoded: Encoded) -> None:
+        """Append what the host of this layer says itself: it counts as nobody's message.
+
+        It is said in this process only, wherever the layer lives.
+        """
+        with self._lock:
+            sent = self._registry.append(group, encoded, self._clock())
+            self._registry.counters["group_sent"] -= 1
+        assert sent.group is not None
+        sent.group.announce()
+
     # Groups.
 
     async def group_add(self, group: str, channel: str) -> None:
@@ -197,9 +246,11 @@ class HostedLayer(ReceivingLayer):
 
     async def presence(self, group: str) -> list[dict[str, Any]]:
         """See `BaseChannelLayer.presence`."""
-        if self.present is not None:
-            return await self.present(require_group_name(group))
-        return await super().presence(group)
+        members = await self.group_channels(require_group_name(group))
+        return joined(self.present(group, members) if self.present is not None else (), members)
+
+    def presence_changed(self, group: str) -> None:
+        """Other clients of the host are in a group, or may be; to be called on any thread."""
 
     @abc.abstractmethod
     async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
@@ -232,6 +283,12 @@ class HostedLayer(ReceivingLayer):
 
     # The layer as a whole.
 
+    def keep(self, bounds: Bounds) -> None:
+        """Hold so much in this process from now on; logs that exist keep their own bounds."""
+        for option, value in bounds._asdict().items():
+            self.require_positive(option, value)
+        self.bounds = self._registry.bounds = bounds
+
     def sweep(self) -> None:
         """Forget what has expired; to be called now and then."""
         with self._lock:
@@ -245,7 +302,9 @@ class HostedLayer(ReceivingLayer):
         with self._lock:
             groups, channels = self._registry.groups, self._registry.mailboxes
             return {
-                "groups": list(itertools.islice(reversed(groups), 500)),
+                "groups": list(
+                    itertools.islice((name for name in reversed(groups) if name != PROBLEMS), 500)
+                ),
                 "channels": list(itertools.islice(reversed(channels), 500)),
             }
 

@@ -1,13 +1,10 @@
 """Receiving from channels in memory: leases, dead letters, channels of one's own.
 
-Waiters are woken on their own loop; one that was cancelled, or whose loop is gone, passes the
-message on.
+Who waits, and how they are woken, is in `nbchannels.layers.waiting`.
 """
 
-import asyncio
-import contextlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from nbchannels.decoding import decode
@@ -15,69 +12,14 @@ from nbchannels.exceptions import ChannelClosed, EncodingError, NotFound
 from nbchannels.layers.deadletters import DeadLetter, Reason
 from nbchannels.layers.leases import MOST_RETRIES, MOST_RETURNS, Lease, Outcome
 from nbchannels.layers.mailbox import Letter, Mailbox
-from nbchannels.layers.serving import ServingLayer, Told, Waiter
+from nbchannels.layers.waiting import Receiver, WaitingLayer
 from nbchannels.names import new_channel_name, require_channel_name
 from nbchannels.receipt import Receipt
 
 __all__ = ["ReceivingLayer", "no_dead"]
 
 
-class _Receiver:
-    """A coroutine in `receive`."""
-
-    __slots__ = ("future", "letter", "loop", "woken")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.woken = False
-        #: That it was given when it was woken.
-        self.letter: Letter | None = None
-
-    def wake(self) -> bool:
-        self.woken = True
-        try:
-            if asyncio._get_running_loop() is self.loop:
-                self.set()
-            else:
-                self.loop.call_soon_threadsafe(self.set)
-                # One whose loop stands still takes when it goes on; meanwhile others may.
-                return self.loop.is_running()
-        except RuntimeError:  # its loop is closed
-            return False
-        return True
-
-    def set(self) -> None:
-        """On its loop: it looks again."""
-        if not self.future.done():
-            self.future.set_result(None)
-
-    def fail(self, error: Exception) -> None:
-        with contextlib.suppress(RuntimeError):  # its loop is closed
-            self.loop.call_soon_threadsafe(self._fail, error)
-
-    def _fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-def _wake_all(loop: asyncio.AbstractEventLoop, receivers: list[_Receiver]) -> bool:
-    """Wake those that wait on one loop; False if it does not run."""
-
-    def wake() -> None:
-        for receiver in receivers:
-            receiver.set()
-
-    for receiver in receivers:
-        receiver.woken = True
-    try:
-        loop.call_soon_threadsafe(wake)
-    except RuntimeError:  # the loop is closed
-        return False
-    return loop.is_running()
-
-
-class ReceivingLayer(ServingLayer):
+class ReceivingLayer(WaitingLayer):
     """What a layer in memory does with the messages in its channels."""
 
     #: Told of what happens seldom, on any thread and without the lock: ``witness("failed", {…})``,
@@ -126,120 +68,6 @@ class ReceivingLayer(ServingLayer):
             held = self._held.pop(lease.number, None)
         if held is not None:
             self.finish(*held, outcome, error, traceback)
-
-    async def _receive(self, channel: str) -> Letter:
-        # Most often it is known, and there is something or nothing: that costs no lock.
-        box = self._registry.mailboxes.get(channel)
-        if box is None:
-            require_channel_name(channel)
-        letter = self.take(channel, None) if box is not None and box.letters else None
-        if letter is None:
-            letter = await self._wait(channel)
-        if letter.dialogue is not None:
-            letter.dialogue.taken(None)
-        return letter
-
-    async def _wait(self, channel: str) -> Letter:
-        receiver: _Receiver | None = None
-        try:
-            while True:
-                loop = asyncio.get_running_loop()
-                first = receiver is None
-                receiver = _Receiver(loop)
-                letter = self.take(channel, receiver, front=not first)
-                if letter is not None:
-                    receiver = None
-                    return letter
-                await receiver.future
-                letter, receiver.letter = receiver.letter, None
-                if letter is not None:
-                    receiver = None
-                    return letter
-        finally:
-            if receiver is not None:
-                self._take_back(channel, receiver)
-                self.leave(channel, receiver)
-
-    def _take_back(self, channel: str, receiver: _Receiver) -> None:
-        """What a receiver was given and cannot take stands in front again."""
-        with self._lock:
-            letter, receiver.letter = receiver.letter, None
-            if letter is not None:
-                self._registry.untake(channel, letter)
-
-    def take(self, channel: str, waiter: Waiter | None, *, front: bool = False) -> Letter | None:
-        """Take the next message of ``channel``, or have ``waiter`` woken when there may be one.
-
-        Args:
-            channel: a valid name.
-            waiter: ``None`` does not wait.
-            front: whether it is woken before the others.
-
-        Raises:
-            LayerUnavailable: there are too many channels.
-        """
-        with self._lock:
-            if waiter is None and channel not in self._registry.mailboxes:
-                return None
-            now = self._clock()
-            box = self._registry.mailbox(channel, now)
-            letter = self._registry.take(box, now)
-            if letter is not None or waiter is None:
-                self._registry.release(box)
-            elif front:
-                box.waiters.appendleft(waiter)
-            else:
-                box.waiters.append(waiter)
-        self.tell_lost()
-        return letter
-
-    def leave(self, channel: str, waiter: Waiter) -> None:
-        """``waiter`` gives up. If it was woken already, its turn passes to the next."""
-        with self._lock:
-            box = self._registry.mailboxes.get(channel)
-            if box is None:
-                return
-            try:
-                box.waiters.remove(waiter)
-            except ValueError:
-                woken = True
-            else:
-                woken = False
-                self._registry.release(box)
-        if woken:
-            self.pass_on(channel)
-
-    def _woken(self, boxes: Iterable[Mailbox]) -> list[Told]:
-        """See `ServingLayer._woken`; a coroutine that waits is given its message at once."""
-        boxes = list(boxes)
-        told = super()._woken(boxes)
-        now = self._clock()
-        for box, (_, waiter, _) in zip(boxes, told, strict=True):
-            if isinstance(waiter, _Receiver):
-                waiter.letter = self._registry.take(box, now)
-                self._registry.release(box)
-        return told
-
-    def _tell(self, woken: Iterable[Told]) -> None:
-        """See `ServingLayer._tell`; coroutines that wait on one loop are woken together."""
-        here = asyncio._get_running_loop()
-        together: dict[asyncio.AbstractEventLoop, list[tuple[str, _Receiver]]] = {}
-        for name, waiter, scouts in woken:
-            if isinstance(waiter, _Receiver):
-                if waiter.loop is here:
-                    waiter.woken = True
-                    waiter.set()
-                else:
-                    together.setdefault(waiter.loop, []).append((name, waiter))
-            elif waiter is not None and not waiter.wake():
-                self.pass_on(name)
-            for scout in scouts:
-                scout.notify(name)
-        for loop, receivers in together.items():
-            if not _wake_all(loop, [receiver for _, receiver in receivers]):
-                for name, receiver in receivers:
-                    self._take_back(name, receiver)
-                    self.pass_on(name)
 
     # What became of a message.
 
@@ -352,11 +180,19 @@ class ReceivingLayer(ServingLayer):
         Raises:
             NotFound: there is none.
         """
+        return (await self.dead_letter(number)).channel
+
+    async def dead_letter(self, number: Any) -> DeadLetter:
+        """The dead letter of this number.
+
+        Raises:
+            NotFound: there is none.
+        """
         with self._lock:
             dead = self._registry.dead.get(number)
         if dead is None:
             raise no_dead(number)
-        return dead.channel
+        return dead
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""
@@ -400,7 +236,7 @@ class ReceivingLayer(ServingLayer):
             waiters = list(box.waiters) if box is not None else []
         closed = ChannelClosed(f"channel {channel!r} was closed while someone waited to receive")
         for waiter in waiters:
-            if isinstance(waiter, _Receiver):
+            if isinstance(waiter, Receiver):
                 waiter.fail(closed)
             else:
                 waiter.wake()

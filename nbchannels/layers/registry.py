@@ -16,6 +16,7 @@ from nbchannels.layers.log import Log
 from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
 from nbchannels.layers.mailboxes import RECENT, Mailboxes
 from nbchannels.layers.producers import Producer, Producers
+from nbchannels.names import PROBLEMS
 from nbchannels.receipt import Receipt
 
 __all__ = ["Bounds", "Registry", "Sent"]
@@ -309,7 +310,7 @@ class Registry(Mailboxes):
         """The counters, and what is held now."""
         return {
             **self.counters,
-            "groups": len(self.groups),
+            "groups": len(self.groups) - (PROBLEMS in self.groups),
             "channels": len(self.mailboxes),
             "history_bytes": self.log_bytes,
             "waiting_bytes": self.waiting_bytes,

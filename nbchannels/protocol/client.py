@@ -40,6 +40,7 @@ from nbchannels.protocol.events import (
     Gap,
     GoAway,
     Heartbeat,
+    LayerState,
     Mode,
     Outcome,
     Position,
@@ -367,8 +368,8 @@ class ClientSession:
             self._calls.discard(control.id or 0)
             events.append(Event("error", control=control))
 
-    def _on_goaway(self, control: GoAway, events: list[Event], now: float) -> None:
-        events.append(Event("goaway", control=control))
+    def _on_news(self, control: GoAway | LayerState, events: list[Event], now: float) -> None:
+        events.append(Event("goaway" if isinstance(control, GoAway) else "layer", control=control))
 
     def _on_unknown(self, control: Unknown, events: list[Event], now: float) -> None:
         """An op of a later version: ignored."""
@@ -382,7 +383,7 @@ _TABLE: dict[tuple[State, type[Control]], _Handler] = {
     ("CONNECTING", ServerProof): ClientSession._on_proof,
     ("CONNECTING", Welcome): ClientSession._on_welcome,
     ("CONNECTING", Failure): ClientSession._on_error,
-    ("CONNECTING", GoAway): ClientSession._on_goaway,
+    ("CONNECTING", GoAway): ClientSession._on_news,
     ("CONNECTING", Unknown): ClientSession._on_unknown,
     ("OPEN", Subscribed): ClientSession._on_subscribed,
     ("OPEN", Unsubscribed): ClientSession._on_unsubscribed,
@@ -392,6 +393,7 @@ _TABLE: dict[tuple[State, type[Control]], _Handler] = {
     ("OPEN", Rejected): ClientSession._on_rejected,
     ("OPEN", Result): ClientSession._on_result,
     ("OPEN", Failure): ClientSession._on_error,
-    ("OPEN", GoAway): ClientSession._on_goaway,
+    ("OPEN", GoAway): ClientSession._on_news,
+    ("OPEN", LayerState): ClientSession._on_news,
     ("OPEN", Unknown): ClientSession._on_unknown,
 }

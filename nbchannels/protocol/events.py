@@ -287,6 +287,12 @@ class Heartbeat(Control, frozen=True, tag="heartbeat"):
     logs: list[tuple[int, int, int]]
 
 
+class LayerState(Control, frozen=True, tag="layer"):
+    """The layer of the server does not answer, for this reason; ``None``: it answers again."""
+
+    trouble: str | None
+
+
 class GoAway(Control, frozen=True, tag="goaway"):
     """The server is about to stop."""
 
@@ -306,6 +312,7 @@ ServerControl: TypeAlias = (
     | Result
     | Failure
     | Heartbeat
+    | LayerState
     | GoAway
     | Unknown
 )
@@ -328,6 +335,7 @@ class Event(NamedTuple):
     ``unsubscribed``      ``control``: `Unsubscribed`
     ``close``             ``detail``: (code, reason): close the socket and reconnect
     ``goaway``            ``control``: `GoAway`
+    ``layer``             ``control``: `LayerState`
     ====================  ======================================================
     """
 

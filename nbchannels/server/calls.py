@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-from nbchannels.exceptions import ChannelsError
+from nbchannels.exceptions import ChannelsError, NotFound
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import is_process_local, require_channel_name, require_group_name
 from nbchannels.protocol.codec import encode_record
@@ -200,6 +200,16 @@ async def _diagnoses(connection: Caller, call: Call) -> dict[str, Any]:
     return {"diagnoses": _fitting(found), "count": len(found)}
 
 
+async def _dismiss(connection: Caller, call: Call) -> None:
+    await connection.require("write", "server", "")
+    if call.arguments.get("all") is True:
+        connection.hub.diagnoses.clear()
+        return
+    number = _argument(call, "number")
+    if type(number) is not int or not connection.hub.diagnoses.dismiss(number):
+        raise NotFound(f"there is no diagnosis {number!r:.50} any more")
+
+
 async def _dead_letters(connection: Caller, call: Call) -> list[dict[str, Any]]:
     """What was given up, newest first; the contents come as entries, their numbers as offsets."""
     channel, limit = call.arguments.get("channel"), call.arguments.get("limit", DEAD)
@@ -272,6 +282,7 @@ METHODS: dict[str, Method] = {
     "channel_statistics": _channel_statistics,
     "report": _report,
     "diagnoses": _diagnoses,
+    "dismiss": _dismiss,
     "dead_letters": _dead_letters,
     "resend": _resend,
     "discard": _discard,

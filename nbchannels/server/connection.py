@@ -4,6 +4,7 @@ The protocol's rules are in `nbchannels.protocol.server`; the socket is behind `
 """
 
 import asyncio
+import functools
 import logging
 import time
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from nbchannels.exceptions import (
 from nbchannels.layers.feed import Batch, Feed
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import (
+    PROBLEMS,
     is_process_local,
     require_channel_name,
     require_group_name,
@@ -110,6 +112,8 @@ class Connection:
         self.limits = limits
         self.user = user
         self.number = 0
+        #: Why the layer does not answer, as the client was told.
+        self.trouble: str | None = None
         self.client: Client
         self.heard = self.beaten = time.monotonic()
         # The hot path: a feed writes to the socket without a detour.
@@ -172,7 +176,7 @@ class Connection:
         """For the inspector and REST."""
         lag = sum(feed.log.top - feed.sent for feed in self.feeds.values())
         return self.client.describe() | {
-            "groups": sorted(self.feeds),
+            "groups": sorted(self.feeds.keys() - {PROBLEMS}),
             "lag": lag,
             "buffered": self.buffered,
         }
@@ -231,6 +235,7 @@ class Connection:
                 await self.subscribe(control)
             case Unsubscribe():
                 group = require_group_name(control.group)
+                self.hub.outage.forget(self, group)
                 async with self._subscribing:
                     self._unsubscribe(group, None)
             case Credit():
@@ -258,6 +263,7 @@ class Connection:
         self.session.state = State.OPEN
         self.hub.enter(self)
         self.tell(welcome)
+        self.trouble = welcome.layer.get("trouble")
         self.deliveries.resume(hello)
         for wanted in hello.consumers:
             try:
@@ -270,10 +276,12 @@ class Connection:
             except ChannelsError as error:
                 self._refuse(None, error)
         for group, channel in hello.memberships:
+            failed = functools.partial(self._refuse, None)
+            join = functools.partial(add_member, self, group, channel)
             try:
-                await add_member(self, group, channel)
+                await self.hub.outage.attempt(self, (group, channel), join, failed)
             except ChannelsError as error:
-                self._refuse(None, error)
+                failed(error)
         for subscription in hello.subscriptions:
             try:
                 await self.subscribe(subscription)
@@ -288,8 +296,14 @@ class Connection:
             self.client.channels.add(channel)
 
     async def subscribe(self, wanted: Subscribe | Subscription) -> None:
-        """Begin to feed a group, or begin anew."""
+        """Begin to feed a group, or begin anew; if the layer does not answer, when it does."""
         group = require_group_name(wanted.group)
+        await self.hub.outage.attempt(
+            self, group, functools.partial(self._subscribe_in_turn, group, wanted),
+            functools.partial(self._unsubscribe, group),
+        )  # fmt: skip
+
+    async def _subscribe_in_turn(self, group: str, wanted: Subscribe | Subscription) -> None:
         async with self._subscribing:
             await self._subscribe(group, wanted)
 

@@ -35,6 +35,9 @@ class Collection:
         # Reentrant: a diagnosis of our own may come out of a finalizer, at any line.
         self._lock = threading.RLock()
         self._kept: OrderedDict[tuple[str, str, str], dict[str, Any]] = OrderedDict()
+        self._numbers = 0
+        #: Rises with each change.
+        self.changes = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -52,8 +55,12 @@ class Collection:
         key = (party, diagnosis.kind, diagnosis.subject or diagnosis.sentence)
         with self._lock:
             now = self._clock()
+            self.changes += 1
             known = self._kept.pop(key, None)
+            if known is None:
+                self._numbers += 1
             self._kept[key] = {
+                "number": known["number"] if known else self._numbers,
                 "kind": diagnosis.kind,
                 "sentence": diagnosis.sentence,
                 "subject": diagnosis.subject,
@@ -74,17 +81,40 @@ class Collection:
         """The newest, newest first.
 
         Returns:
-            Of each ``kind``, ``sentence``, ``subject``, ``detail``, ``client`` (for people),
-            ``where`` (``kernel``, ``script``, ``page`` or ``server``), ``count``, and ``first`` and
-            ``time``, of the first and the last report in seconds since 1970.
+            Of each ``number`` (to dismiss it), ``kind``, ``sentence``, ``subject``, ``detail``,
+            ``client`` (for people), ``where`` (``kernel``, ``script``, ``page`` or ``server``),
+            ``count``, and ``first`` and ``time``, of the first and the last report in seconds
+            since 1970.
         """
         with self._lock:
             return [dict(known) for known in list(reversed(self._kept.values()))[:limit]]
 
+    def dismiss(self, number: int) -> bool:
+        """Forget one; told again it is a new one. Returns whether it was there."""
+        return self._drop(lambda told: told["number"] == number) > 0
+
+    def settle(self, is_solved: Callable[[dict[str, Any]], bool]) -> int:
+        """Forget those that ``is_solved`` says are no problem any more; returns how many."""
+        return self._drop(is_solved) if self._kept else 0
+
+    def _drop(self, which: Callable[[dict[str, Any]], bool]) -> int:
+        with self._lock:
+            kept = list(self._kept.items())
+        # Without the lock: who looks into the layer waits for its lock, and whoever has that one
+        # may report something.
+        gone = [(key, told) for key, told in kept if which(told)]
+        dropped = 0
+        with self._lock:
+            for key, told in gone:
+                if self._kept.get(key) is told:  # else it was told again meanwhile
+                    del self._kept[key]
+                    dropped += 1
+            self.changes += dropped > 0
+        return dropped
+
     def clear(self) -> None:
         """Forget all."""
-        with self._lock:
-            self._kept.clear()
+        self._drop(lambda told: True)
 
 
 def read_diagnosis(said: dict[str, Any]) -> Diagnosis:

@@ -26,6 +26,7 @@ from nbchannels.server.events import Events
 from nbchannels.server.host import Host, Limits
 from nbchannels.server.metrics import Metrics
 from nbchannels.server.policy import Policy
+from nbchannels.server.problems import Problems
 from nbchannels.server.routes import handlers
 from nbchannels.server.tail import Tail
 
@@ -42,8 +43,9 @@ OUR_BACKENDS = (
     REDIS,
     "nbchannels.layers.RedisChannelLayer",
 )
-#: Seconds between two looks at the kernels and connections, and at what has expired.
-TICK, SWEEP = 1.0, 30.0
+#: Seconds between two looks at the kernels and connections, at what has expired, and at whether the
+#: layer answers.
+TICK, SWEEP, LOOK = 1.0, 30.0, 0.25
 
 
 def reachable_url(serverapp: Any, public_url: str = "") -> str | None:
@@ -201,6 +203,7 @@ class NbChannels(ExtensionApp):
     _timers: tuple[PeriodicCallback, ...] = ()
     _events: Events | None = None
     _metrics: Metrics | None = None
+    _problems: Problems | None = None
 
     def _find_my_config(self, cfg: Any) -> Any:
         # traitlets copies each value, deeply: an application with a lock has no copy, and another
@@ -270,15 +273,18 @@ class NbChannels(ExtensionApp):
             )
         else:
             os.environ[URL_VARIABLE] = host.url
+        host.layer.open()
         if host.mount is not None:
             host.mount.start()
         self._events = Events(serverapp.event_logger, host.hub)
         self._events.start()
+        self._problems = Problems(host.hub, host.policy.permits)
         self._metrics = Metrics(host)
         self._metrics.start()
         self._timers = (
             PeriodicCallback(self._tick, TICK * 1000),
             PeriodicCallback(host.layer.sweep, SWEEP * 1000),
+            PeriodicCallback(host.hub.outage.look, LOOK * 1000),
         )
         for timer in self._timers:
             timer.start()
@@ -340,6 +346,14 @@ class NbChannels(ExtensionApp):
                 f"c.NbChannels.channel_layers: {type(layer).__name__} cannot be the server's "
                 f"default layer in this version; use {MEMORY!r}"
             )
+        if layer.backend == "foreign":  # its class has no options for what is kept here
+            layer.keep(
+                layer.bounds._replace(
+                    history=self.history,
+                    history_bytes=self.history_bytes,
+                    total_history_bytes=self.total_history_bytes,
+                )
+            )
         channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
         return layer
 
@@ -362,3 +376,5 @@ class NbChannels(ExtensionApp):
             await self.host.hub.tick()
             if self._events is not None:
                 self._events.tick()
+            if self._problems is not None:
+                self._problems.tick()

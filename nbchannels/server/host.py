@@ -1,6 +1,5 @@
 """What the handlers share: one `Host` per server process, in ``settings["nbchannels"]``."""
 
-import functools
 import importlib.metadata
 import logging
 import os
@@ -18,7 +17,6 @@ from nbchannels.layers.hosted import HostedLayer
 from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.hub import Hub
 from nbchannels.server.policy import KernelUser, Policy
-from nbchannels.server.presence import present
 from nbchannels.server.router import Router
 from nbchannels.server.tickets import Tickets
 
@@ -108,11 +106,10 @@ class Host:
         self.server_id = secrets.token_hex(16)
         self.version = installed_version()
         self.tickets = Tickets()
-        self.hub = Hub(layer, self.limits.heartbeat)
+        self.hub = Hub(layer, self.limits.heartbeat, self.version)
         self.router = layer.router = Router(layer, self.hub)
         self.diagnoses = self.hub.diagnoses
         self._listening = listen(self.diagnoses.note_own)
-        layer.present = functools.partial(present, self.hub)
         self.sockets: set[Any] = set()
         #: HTTP requests that were answered: by ``api``, ``http``, ``app``, and class of status.
         self.answered: Counter[tuple[str, str]] = Counter()

@@ -6,6 +6,7 @@ loop pumps their feeds. A frame is made once and written to every socket that st
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import secrets
@@ -21,6 +22,8 @@ from nbchannels.layers.hosted import HostedLayer
 from nbchannels.protocol.events import Control, GoAway, Heartbeat
 from nbchannels.server.clients import Client, Clients
 from nbchannels.server.diagnoses import Collection
+from nbchannels.server.outage import Outage
+from nbchannels.server.presence import SHORT, present
 from nbchannels.server.tail import Tail
 
 __all__ = ["Connected", "Hub"]
@@ -65,12 +68,16 @@ class Hub:
     Args:
         layer: that the groups live in.
         heartbeat: seconds between two heartbeats.
+        version: of nbchannels, for who looks.
     """
 
-    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0) -> None:
+    def __init__(self, layer: HostedLayer, heartbeat: float = 20.0, version: str = "") -> None:
         self.layer = layer
+        layer.present = functools.partial(present, self)
         self.heartbeat = heartbeat
+        self.version = version
         self.connections: dict[int, Connected] = {}
+        self.outage = Outage(layer, self.connections)
         self.clients = Clients()
         self.diagnoses = Collection()
         # A client may settle what another server gave it: its numbers must mean nothing here.
@@ -141,6 +148,14 @@ class Hub:
         if client.connection == connection.number:
             client.connection = None
             client.away_since = time.monotonic()
+            if client.left_groups and self._loop is not None:
+                self._loop.call_later(SHORT + 0.1, self.absent, client)
+
+    def absent(self, client: Client) -> None:
+        """A client did not come back soon: it is not present any more."""
+        if client.connection is None:
+            for group in client.left_groups:
+                self.layer.presence_changed(group)
 
     def part(self, client: Client) -> None:
         """A client has said that it does not come back."""
@@ -172,6 +187,7 @@ class Hub:
         What it had in hand goes back to the front of its channels, in its order.
         """
         self.clients.dismiss(client)
+        self.absent(client)
         for consumer in client.consumers.values():
             consumer.end()
         client.consumers.clear()
@@ -192,10 +208,12 @@ class Hub:
         self._feeds.setdefault(state, {})[feed] = None
         feed.cursor.listen(self.mark)
         self.mark(state)
+        self.layer.presence_changed(state.name)
 
     def end(self, feed: Feed) -> None:
         """Stop feeding."""
         feed.cursor.close()
+        self.layer.presence_changed(feed.cursor.state.name)
         feeds = self._feeds.get(feed.cursor.state)
         if feeds is not None:
             feeds.pop(feed, None)
@@ -235,6 +253,7 @@ class Hub:
         now = time.monotonic()
         self.delay = max(0.0, now - self._ticked - 1.0) if self._ticked else 0.0
         self._ticked = now
+        self.outage.look()
         if self.layer.observer is not None and not self.tail.is_on:
             self.layer.observer = None
             self.tail.stop()

@@ -9,9 +9,9 @@ from nbchannels.exceptions import ChannelsError, NotFound
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.names import require_group_name
 from nbchannels.protocol.events import Call
+from nbchannels.server.clients import Client
 from nbchannels.server.hub import Hub
-from nbchannels.server.inspector import PANELS, View
-from nbchannels.server.presence import present
+from nbchannels.server.inspector import PANELS, View, belongings
 from nbchannels.server.rights import Rights
 from nbchannels.server.tail import MOST_ROWS, Passed, Wanted
 
@@ -35,6 +35,7 @@ class Looker(Protocol):
     hub: Hub
     rights: Rights
     view: View
+    client: Client
 
     async def require(self, action: str, kind: str, name: str) -> None:
         """Check a right."""
@@ -74,6 +75,7 @@ async def layer_facts(hub: Hub) -> dict[str, Any]:
         "alias": layer.alias,
         "backend": type(layer).__name__,
         "trouble": layer.trouble or None,
+        "version": hub.version,
         "uptime": time.time() - hub.started,
         "statistics": await layer.statistics(),
         "connections": len(hub.connections),
@@ -131,6 +133,32 @@ async def _inspect_message(connection: Looker, call: Call) -> dict[str, Any]:
     return whole_message(connection.hub, passed)
 
 
+async def _inspect_dead(connection: Looker, call: Call) -> dict[str, Any]:
+    dead = await connection.layer.dead_letter(call.arguments.get("number"))
+    await connection.require("read", "channel", dead.channel)
+    letter = dead.letter
+    return whole_message(
+        connection.hub,
+        Passed(
+            dead.number, "channel", dead.channel, letter.time, letter.sender, letter.encoded, None
+        ),
+    )
+
+
+async def _belongings(connection: Looker, call: Call) -> dict[str, list[str]]:
+    await connection.require("read", "server", "")
+    kernel, views = _optional(call, "kernel", str), call.arguments.get("views") is True
+    found = belongings(connection.hub, f"kernel:{kernel}" if kernel is not None else None)
+    if views:  # they are on the page that asks
+        found["clients"].append(connection.client.key)
+    may = connection.rights.permits
+    return {
+        "groups": [name for name in found["groups"] if may("read", "group", name)],
+        "channels": [name for name in found["channels"] if may("read", "channel", name)],
+        "clients": found["clients"],
+    }
+
+
 def passed_message(hub: Hub, number: int) -> Passed:
     """A message that went by while somebody watched.
 
@@ -152,14 +180,14 @@ def whole_message(hub: Hub, passed: Passed) -> dict[str, Any]:
     return {
         "message": told["message"],
         "omitted": told["omitted"],
-        "hex": tail.hexadecimal(passed),
+        "hex": "" if told["hidden"] else tail.hexadecimal(passed),
     }
 
 
 async def _presence(connection: Looker, call: Call) -> list[dict[str, Any]]:
     group = require_group_name(call.arguments.get("group"))
     await connection.require("read", "group", group)
-    return await present(connection.hub, group)
+    return await connection.layer.presence(group)
 
 
 async def _disconnect(connection: Looker, call: Call) -> None:
@@ -189,6 +217,8 @@ INSPECTING: dict[str, Method] = {
     "inspect": _inspect,
     "inspect_layer": _inspect_layer,
     "inspect_message": _inspect_message,
+    "inspect_dead": _inspect_dead,
+    "belongings": _belongings,
     "tail": _tail,
     "tail_read": _tail_read,
     "presence": _presence,

@@ -10,15 +10,18 @@ from typing import Any, Protocol
 
 from nbchannels.layers import survey
 from nbchannels.layers.hosted import HostedLayer
+from nbchannels.names import PROBLEMS
+from nbchannels.protocol.codec import encode_control
+from nbchannels.protocol.events import Result
 from nbchannels.server.clients import Clients
 from nbchannels.server.consumers import describe_all
 
-__all__ = ["PANELS", "Server", "View"]
+__all__ = ["PANELS", "Server", "View", "belongings"]
 
-#: Rows in one answer.
-MOST_ROWS = 200
-#: Bytes of the rows of one answer, as JSON; a control record holds 64 KiB.
-MOST_BYTES = 48 * 1024
+#: Rows in one answer, and keys of what is gone.
+MOST_ROWS, MOST_GONE = 1_000, 200
+#: Characters of the rows and keys of one answer, as JSON; a control record holds 64 KiB.
+MOST_SIZE = 56 * 1024
 #: Groups named in the row of a client; characters of a text in a row.
 MOST_GROUPS, MOST_TEXT = 20, 200
 
@@ -68,7 +71,8 @@ def _consumers(server: Server) -> Iterable[Row]:
 def _clients(server: Server) -> Iterable[Row]:
     for client in server.clients:
         connection = server.connections.get(client.connection or 0)
-        feeds = connection.feeds if connection is not None else {}
+        feeds = dict(connection.feeds) if connection is not None else {}
+        feeds.pop(PROBLEMS, None)  # each page with the inspector has it
         lag = sum(feed.log.top - feed.sent for feed in feeds.values())
         yield (
             client.key, client.kind, client.user[:MOST_TEXT], client.label,
@@ -77,6 +81,37 @@ def _clients(server: Server) -> Iterable[Row]:
             connection.buffered if connection is not None else 0, client.connection,
             sorted(feeds)[:MOST_GROUPS],
         )  # fmt: skip
+
+
+def belongings(server: Server, principal: str | None) -> dict[str, list[str]]:
+    """What belongs to the processes of one principal, a kernel.
+
+    Returns:
+        ``groups`` that it subscribes to, that its channels are members of, and that it sends to;
+        ``channels`` that it receives from (maybe a glob), owns, or sends to; ``clients``, by their
+        keys. At most `MOST_ROWS` of each.
+    """
+    groups: set[str] = set()
+    channels: set[str] = set()
+    clients: list[str] = []
+    for client in server.clients:
+        if principal is None or client.principal != principal:
+            continue
+        clients.append(client.key)
+        channels |= client.channels
+        channels |= {consumer.binding.channel for consumer in client.consumers.values()}
+        connection = server.connections.get(client.connection or 0)
+        if connection is None:
+            groups |= client.left_groups
+        else:
+            groups |= connection.feeds.keys() | set(connection.rights.used("write", "group"))
+            channels |= set(connection.rights.used("write", "channel"))
+        groups |= survey.memberships(server.layer, client.channels)
+    return {
+        "groups": sorted(groups)[:MOST_ROWS],
+        "channels": sorted(channels)[:MOST_ROWS],
+        "clients": clients[:MOST_ROWS],
+    }
 
 
 #: What can be looked at: rows, the first element of each is its key.
@@ -112,25 +147,30 @@ class View:
         """
         told = {} if reset else self._told.get(panel, {})
         self._told[panel] = told
+        found = PANELS[panel](self._server)
         kind = NAMED.get(panel)
-        rows: list[Row] = []
-        total, size, more = 0, 0, False
-        seen = set()
-        for row in PANELS[panel](self._server):
-            key = row[0]
-            if kind is not None and not self._permits("read", kind, key):
-                continue
-            total += 1
-            seen.add(key)
-            if told.get(key) == row:
-                continue
-            if len(rows) >= MOST_ROWS or size > MOST_BYTES:
-                more = True
-                continue
-            rows.append(row)
-            size += len(repr(row)) + 2
-            told[key] = row
-        gone = [key for key in told if key not in seen][:MOST_ROWS]
+        if kind is not None:
+            found = [row for row in found if self._permits("read", kind, row[0])]
+        known = {row[0]: row for row in found}
+        gone = [key for key in told if key not in known][:MOST_GONE]
+        changed = [row for key, row in known.items() if told.get(key) != row]
+        rows = _fitting(changed, gone)
         for key in gone:
             del told[key]
-        return {"time": time.time(), "total": total, "rows": rows, "gone": gone, "more": more}
+        told.update((row[0], row) for row in rows)
+        return {
+            "time": time.time(), "total": len(known), "rows": rows, "gone": gone,
+            "more": len(rows) < len(changed),
+        }  # fmt: skip
+
+
+def _fitting(rows: list[Row], gone: list[str]) -> list[Row]:
+    """The first of these rows, as many as have room in one answer; at least one."""
+    rows = rows[:MOST_ROWS]
+    while len(rows) > 1:
+        # Encoding all at once costs less than adding up what each would take.
+        size = len(encode_control(Result(0, (rows, gone))))
+        if size <= MOST_SIZE:
+            break
+        rows = rows[: max(1, min(len(rows) - 1, len(rows) * MOST_SIZE // size))]
+    return rows

@@ -16,7 +16,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server import CallContext
 
 from nbchannels.exceptions import PermissionDenied
-from nbchannels.names import RESERVED_PREFIX
+from nbchannels.names import PROBLEMS, RESERVED_PREFIX
 
 __all__ = ["RESOURCE", "RIGHTS", "KernelUser", "Policy"]
 
@@ -102,6 +102,8 @@ class Policy:
             return True
         if _is_reserved(action, name):
             return False
+        if kind == "group" and name == PROBLEMS:
+            return action == "read"  # as the inspector itself: what it tells is no user's content
         for pattern, rights in self._rules:
             if pattern.match(name):
                 return action in rights

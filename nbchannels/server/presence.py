@@ -6,7 +6,6 @@ A client that lost its connection a moment ago is still there: a short reconnect
 import time
 from typing import Any, Protocol
 
-from nbchannels.layers.hosted import HostedLayer
 from nbchannels.server.clients import Client, Clients
 
 __all__ = ["SHORT", "present"]
@@ -18,17 +17,19 @@ SHORT = 10.0
 class Server(Protocol):
     """The hub."""
 
-    layer: HostedLayer
     clients: Clients
     connections: dict[int, Any]
 
 
-async def present(server: Server, group: str) -> list[dict[str, Any]]:
-    """Who subscribes to a group, and whose channels are members of it.
+def present(server: Server, group: str, members: list[str]) -> list[dict[str, Any]]:
+    """The clients that subscribe to a group, and those whose channels are members of it.
 
-    Returns:
-        Of each ``kind`` (``page``, ``kernel``, ``script``; ``channel`` for one that is nobody's),
-        ``user``, ``label``, ``connection``, ``since`` and ``as``: ``subscriber`` or ``member``.
+    May be called on any thread.
+
+    Args:
+        server: the hub.
+        group: its name.
+        members: the channels in it.
     """
     found = []
     now = time.monotonic()
@@ -40,18 +41,12 @@ async def present(server: Server, group: str) -> list[dict[str, Any]]:
             subscribes = group in client.left_groups and now - client.away_since < SHORT
         if subscribes:
             found.append(_told(client, "subscriber"))
-    members = await server.layer.group_channels(group)
     # A copy: consumers of the server ask from their own thread.
     owners = {channel: client for client in server.clients for channel in list(client.channels)}
     for channel in members:
         owner = owners.get(channel)
         if owner is not None:
             found.append(_told(owner, "member") | {"channel": channel})
-        else:
-            found.append(
-                {"kind": "channel", "user": "", "label": channel, "connection": None, "since": None}
-                | {"as": "member", "channel": channel}
-            )
     return found
 
 
@@ -62,5 +57,6 @@ def _told(client: Client, how: str) -> dict[str, Any]:
         "label": client.label,
         "connection": client.connection,
         "since": client.since,
+        "here": True,
         "as": how,
     }

@@ -10,7 +10,6 @@ from nbchannels.server.inspecting import (
     read_tail,
     whole_message,
 )
-from nbchannels.server.presence import present
 from nbchannels.server.rest import known_group
 from nbchannels.server.tail import MOST_ROWS, Wanted
 
@@ -38,7 +37,7 @@ class PresenceHandler(ApiHandler):
     async def get(self, name: str) -> Any:
         """Who is in it."""
         await known_group(self.host, name)
-        return {"group": name, "presence": await present(self.host.hub, name)}
+        return {"group": name, "presence": await self.host.layer.presence(name)}
 
 
 class LayerHandler(ApiHandler):

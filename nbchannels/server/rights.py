@@ -42,6 +42,10 @@ class Rights:
         """Whether the rules on names allow this, whoever it is."""
         return self._guard.permits(action, kind, name)
 
+    def used(self, action: str, kind: str) -> list[str]:
+        """The names for which this right was given; at most 1,000, then it begins anew."""
+        return [name for (done, of, name) in list(self._until) if (done, of) == (action, kind)]
+
     async def require(self, user: Any, called: str, action: str, kind: str, name: str) -> None:
         """Check a right.
 

@@ -49,7 +49,7 @@ _RECEIPT: dict[str, Schema] = {
     "epoch": {"type": ["string", "null"]},
     "offset": _COUNT_OR_NULL,
     "tag": _COUNT_OR_NULL,
-    "meaning": {"enum": ["memory", "primary", "replicas"]},
+    "meaning": {"enum": ["memory", "primary", "replicas", "foreign"]},
     "duplicate": _FLAG,
     "hint": _TEXT_OR_NULL,
 }
@@ -115,15 +115,16 @@ _DEAD_LETTER: dict[str, Schema] = {
 _PRESENT: Schema = {
     "type": "object",
     "properties": {
-        "kind": {"enum": ["page", "kernel", "script", "channel"]},
+        "kind": {"enum": ["page", "kernel", "script", "channel", "others"]},
         "user": _TEXT,
         "label": _TEXT_OR_NULL,
         "connection": _COUNT_OR_NULL,
         "since": {"type": ["number", "null"]},
+        "here": {"type": "boolean"},
         "as": {"enum": ["subscriber", "member"]},
         "channel": CHANNEL,
     },
-    "required": ["kind", "user", "label", "connection", "since", "as"],
+    "required": ["kind", "user", "label", "connection", "since", "here", "as"],
     "additionalProperties": False,
 }
 _PASSED: dict[str, Schema] = {
@@ -138,6 +139,7 @@ _PASSED: dict[str, Schema] = {
     "message": {"type": ["object", "null"]},
 }
 _DIAGNOSIS: dict[str, Schema] = {
+    "number": COUNT,
     "kind": _TEXT,
     "sentence": _TEXT,
     "subject": _TEXT,
@@ -250,6 +252,7 @@ def schemas(limits: Limits) -> Schema:
             alias=_TEXT,
             backend=_TEXT,
             trouble=_TEXT_OR_NULL,
+            version=_TEXT,
             uptime=_SECONDS,
             statistics=counters,
             connections=COUNT,

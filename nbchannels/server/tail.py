@@ -5,13 +5,14 @@ A ring of references, filled only while somebody looks; it ends by itself when n
 
 import binascii
 import fnmatch
+import functools
 import re
 import threading
 import time
 from collections import deque
 from typing import Any, NamedTuple
 
-from nbchannels.encoding import Encoded
+from nbchannels.encoding import RAW, Encoded
 from nbchannels.exceptions import ChannelsError
 from nbchannels.protocol.events import MESSAGE, Record
 from nbchannels.server.preview import CODECS, describe
@@ -40,6 +41,10 @@ class Passed(NamedTuple):
     offset: int | None
 
 
+#: As `Passed` itself, without its keywords: it is called for each message that goes by.
+_passed = functools.partial(tuple.__new__, Passed)
+
+
 class Wanted(NamedTuple):
     """Which messages somebody wants to see.
 
@@ -66,6 +71,9 @@ class Wanted(NamedTuple):
             and (self.name is None or fnmatch.fnmatchcase(passed.name, self.name))
             and (self.text is None or self.text.encode() in bytes(passed.encoded.body))
         )
+
+
+EVERYTHING = Wanted()
 
 
 class Tail:
@@ -103,14 +111,20 @@ class Tail:
         self, kind: Kind, name: str, encoded: Encoded, when: float, sender: int, offset: int | None
     ) -> None:
         """A message went by; called by the layer, on any thread, while `is_on`."""
+        size = len(encoded.body)
         with self._lock:
-            self.top += 1
-            if len(self._ring) == MOST:
-                self._bytes -= len(self._ring[0].encoded.body)
-            self._ring.append(Passed(self.top, kind, name, when, sender, encoded, offset))
-            self._bytes += len(encoded.body)
-            while self._bytes > MOST_BYTES and len(self._ring) > 1:
-                self._bytes -= len(self._ring.popleft().encoded.body)
+            ring = self._ring
+            self.top = number = self.top + 1
+            if len(ring) == MOST:
+                self._bytes -= len(ring[0].encoded.body)
+            ring.append(_passed((number, kind, name, when, sender, encoded, offset)))
+            self._bytes = total = self._bytes + size
+            if total > MOST_BYTES:
+                self._shrink()
+
+    def _shrink(self) -> None:
+        while self._bytes > MOST_BYTES and len(self._ring) > 1:
+            self._bytes -= len(self._ring.popleft().encoded.body)
 
     def read(
         self, after: int, limit: int, wanted: Wanted, may: Any, *, oldest_first: bool = False
@@ -130,9 +144,13 @@ class Tail:
             and will not come; ``rows``.
         """
         with self._lock:
-            passed = [p for p in self._ring if p.number > after]
-            top, oldest = self.top, self._ring[0].number if self._ring else self.top + 1
-        found = [p for p in passed if wanted.has(p) and may(p.kind, p.name)]
+            passed, top = list(self._ring), self.top
+        oldest = top - len(passed) + 1
+        passed = passed[max(0, after + 1 - oldest) :]  # their numbers have no holes
+        if wanted != EVERYTHING:
+            passed = [p for p in passed if wanted.has(p)]
+        readable = {place: may(*place) for place in {(p.kind, p.name) for p in passed}}
+        found = [p for p in passed if readable[p.kind, p.name]]
         limit, missed = min(limit, MOST_ROWS), max(0, oldest - after - 1)
         if oldest_first:
             rows = found[:limit]
@@ -156,7 +174,7 @@ class Tail:
         ]  # fmt: skip
 
     def describe(self, passed: Passed) -> dict[str, Any]:
-        """Its content as JSON for people, without what is not shown."""
+        """Its content as JSON for people, without what is not shown; ``hidden``: the bytes, too."""
         codec, body = passed.encoded
         record = Record(
             MESSAGE, codec, 0, passed.name, 0, 0, passed.number, passed.time, passed.sender, body
@@ -165,7 +183,10 @@ class Tail:
             told = describe(record)
         except ChannelsError as error:  # what cannot be decoded is told, not raised
             told = {"message": None, "omitted": str(error)[:500]}
-        return told | {"message": self.redacted(told["message"])}
+        shown = self.redacted(told["message"])
+        # The bytes would show what the keys hide; what has no keys hides nothing.
+        hidden = bool(self._redact) and codec != RAW and (shown is None or shown != told["message"])
+        return told | {"message": shown, "hidden": hidden}
 
     def redacted(self, value: Any) -> Any:
         """The value without what the configuration names."""

@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.driving import Visitor
+from tests.browser.driving import PATIENCE, Visitor
+from tests.browser.inspecting import Inspector, Live
 from tests.browser.jupyter import ROOT, Jupyter
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -22,6 +23,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# What refreshes is awaited for as long as everything else.
+expect.set_options(timeout=PATIENCE)
 FAILURES = ROOT / "test-results" / "failures"
 
 _servers: list[Jupyter] = []
@@ -82,6 +85,27 @@ def visitor(browser: Browser, jupyter: Jupyter) -> Iterator[Visitor]:
     """Someone who opens notebooks; in the end no page may have had an error."""
     with visiting(browser, jupyter) as visitor:
         yield visitor
+
+
+@pytest.fixture(scope="package")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The system that the tests of the inspector look at: begun once, as it takes its time."""
+    folder = tmp_path_factory.mktemp("live")
+    with (
+        serving(folder, options=["--NbChannels.redact=server_secret"]) as server,
+        visiting(browser, server) as visitor,
+    ):
+        system = Live(server, visitor)
+        yield system
+        system.end_script()
+
+
+@pytest.fixture
+def inspector(live: Live) -> Iterator[Inspector]:
+    """The inspector of the live system, as it is before anything is selected."""
+    live.inspector.settle()
+    yield live.inspector
+    assert live.visitor.errors == []
 
 
 @pytest.hookimpl(hookwrapper=True)

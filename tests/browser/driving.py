@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.jupyter import ROOT, Jupyter
 
@@ -58,9 +58,9 @@ class View:
             "view.querySelector('.nbc-chip').textContent.startsWith(argument)", start, timeout
         )
 
-    @property
-    def chip(self) -> str:
-        return self.element.locator(".nbc-chip").text_content() or ""
+    def expect_chip(self, text: str) -> None:
+        """The chip says this and no more, once it has said it for the first time."""
+        expect(self.element.locator(".nbc-chip")).to_have_text(text)
 
     def wait_for_legend(self, name: str, value: str, timeout: int = PATIENCE) -> None:
         """Wait until the legend says this value of this series."""
@@ -150,7 +150,7 @@ class NotebookPage:
         """Have a cell run, and do not wait for it."""
         self.page.evaluate("cell => { void nbtest.run(cell); }", cell)
 
-    def command(self, name: str, **arguments: Any) -> None:
+    def command(self, name: str, /, **arguments: Any) -> None:
         self.page.evaluate(
             "async ([name, args]) => { await jupyterapp.commands.execute(name, args); }",
             [name, arguments],
@@ -186,6 +186,8 @@ class NotebookPage:
         self.command("apputils:change-theme", theme=name)
         light = "true" if name.endswith("Light") else "false"
         self.wait("light => document.body.dataset.jpThemeLight === light", light)
+        # JupyterLab covers the page meanwhile.
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=PATIENCE)
 
     def picture(self, name: str) -> None:
         """Keep what the page looks like now."""

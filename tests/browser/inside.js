@@ -120,5 +120,38 @@ globalThis.nbtest = {
 
   client() {
     return globalThis[Symbol.for('nbchannels.client.v1')];
+  },
+
+  /** Run code in the kernel of the notebook in front, without a cell. */
+  async execute(code) {
+    await this.ask(this.panel().sessionContext.session.kernel, code);
+  },
+
+  /** Start the kernel of a notebook that nobody opens, and run code in it. */
+  async begin(path, code) {
+    const { sessions } = globalThis.jupyterapp.serviceManager;
+    const session = await sessions.startNew({ path, name: path, type: 'notebook', kernel: { name: 'python3' } });
+    await this.ask(session.kernel, code);
+  },
+
+  async ask(kernel, code) {
+    const { content } = await kernel.requestExecute({ code }).done;
+    if (content.status !== 'ok') {
+      throw new Error(`${content.ename}: ${content.evalue}`);
+    }
+  },
+
+  /** Set some of a plugin's settings, and all others back. */
+  async settings(plugin, values) {
+    const { service } = globalThis.jupyterapp.pluginRegistry._plugins.get('@jupyterlab/apputils-extension:settings');
+    const settings = await service.load(plugin);
+    await settings.save(JSON.stringify(values));
+  },
+
+  /** Put all notices away. */
+  dismiss() {
+    for (const button of document.querySelectorAll('.Toastify__toast .Toastify__close-button, .jp-Notification-Toast-Close')) {
+      button.click();
+    }
   }
 };

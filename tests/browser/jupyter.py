@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,18 @@ def free_port() -> int:
 class Jupyter:
     """JupyterLab and Notebook 7 of one server; nothing of it outlives its folder."""
 
-    def __init__(self, folder: Path, *, extension: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        extension: bool = True,
+        options: Sequence[str] = (),
+        layers: dict[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
+        self.layers = layers
         self.extension = extension
+        self.options = options
         self.port = free_port()
         self.token = secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -60,6 +70,7 @@ class Jupyter:
             f"--IdentityProvider.token={self.token}",
             "--LabApp.expose_app_in_browser=True",
             "--JupyterNotebookApp.expose_app_in_browser=True",
+            *self.options,
         ]
         if not self.extension:
             command.append("--ServerApp.jpserver_extensions={'nbchannels': False}")
@@ -117,7 +128,10 @@ class Jupyter:
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
             "IPYTHONDIR": "ipython",
         }
-        return kept | {name: str(self.folder / path) for name, path in folders.items()}
+        kept |= {name: str(self.folder / path) for name, path in folders.items()}
+        if self.layers is not None:
+            kept["NBCHANNELS_CHANNEL_LAYERS"] = json.dumps(self.layers)
+        return kept
 
     def _answers(self) -> bool:
         try:
@@ -125,6 +139,17 @@ class Jupyter:
         except (urllib.error.URLError, OSError):
             return False
         return True
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """The environment of a process that belongs to this server, but is no kernel of it."""
+        ours = ("JUPYTER", "JPY", "NBCHANNELS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return kept | {
+            "NBCHANNELS_URL": self.url,
+            "NBCHANNELS_TOKEN": self.token,
+            "JUPYTER_TOKEN": self.token,
+        }
 
     # What anyone may ask of it.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import visiting
 from tests.browser.driving import NotebookPage
@@ -83,7 +83,7 @@ def test_questions_have_answers(notebook: NotebookPage):
 def test_a_page_comes_from_the_kernel(notebook: NotebookPage):
     show(notebook, "frame", "page")
     frame = notebook.page.frame_locator("iframe[src*='nbchannels/http/module']")
-    assert "asyncio.base_events" in frame.locator("body").inner_text()
+    expect(frame.locator("body")).to_contain_text("asyncio.base_events")
     assert "json.decoder" in shown(notebook, "curl")
 
 

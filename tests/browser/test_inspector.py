@@ -1,31 +1,19 @@
-"""The inspector in JupyterLab's right sidebar: every panel and every action, on a live server."""
+"""The inspector in JupyterLab and Notebook 7: where it is, what it costs, what it survives."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import visiting
-from tests.browser.driving import AWAY, PATIENCE, NotebookPage, Visitor
+from tests.browser.driving import AWAY, PATIENCE, Visitor
+from tests.browser.inspecting import Inspector, Live
 from tests.browser.jupyter import Jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-CELLS = {
-    "import": "import nbchannels as nb\nimport numpy as np",
-    "consume": '@nb.consume("inspected.work")\n'
-    "def measure(message):\n"
-    '    if message["n"] < 0:\n'
-    "        raise ValueError(f\"cannot measure {message['n']}\")\n",
-    "work": 'for n in (1, 2, -3):\n    nb.Channel("inspected.work").send({"n": n})\n'
-    'nb.Channel("inspected.lonely").send({"n": 1})',
-    "view": 'nb.LivePlot("inspected.loss")',
-    "send": 'nb.Group("inspected.arrays").send({"frame": np.zeros((64, 64)), "name": "zeros"})\n'
-    "for y in range(5):\n"
-    '    nb.Group("inspected.loss").send({"y": y, "deep": {"list": [1, {"two": 2}]}})',
-}
 COUNT_CALLS = """() => {
   const client = nbtest.client();
   const original = client.call.bind(client);
@@ -34,298 +22,41 @@ COUNT_CALLS = """() => {
 }"""
 
 
-class Inspector:
-    """The sidebar, by what one can see of it."""
-
-    def __init__(self, notebook: NotebookPage) -> None:
-        self.notebook = notebook
-        self.page: Page = notebook.page
-        self.sidebar = self.page.locator("#nbchannels-inspector")
-
-    def open(self) -> "Inspector":
-        self.notebook.command("nbchannels:open-inspector")
-        self.sidebar.locator(".nbc-state[data-tone=good]").wait_for(timeout=PATIENCE)
-        return self
-
-    def only(self, *names: str) -> "Inspector":
-        """Open these sections and close all others."""
-        for title in self.sidebar.locator(".jp-AccordionPanel-title").all():
-            label = title.locator(".lm-AccordionPanel-titleLabel").inner_text()
-            if (title.get_attribute("aria-expanded") == "true") != (label in names):
-                title.locator(".lm-AccordionPanel-titleLabel").click()
-        return self
-
-    def section(self, name: str) -> Locator:
-        return self.page.locator(f"#nbchannels-section-{name}")
-
-    def row(self, section: str, text: str) -> Locator:
-        return self.section(section).locator(".nbc-row:visible", has_text=text).first
-
-    def select(self, section: str, text: str) -> Locator:
-        """Select a row and return its details."""
-        self.row(section, text).click()
-        detail = self.section(section).locator(".nbc-detail")
-        detail.wait_for(timeout=PATIENCE)
-        return detail
-
-    def close(self, section: str) -> None:
-        self.section(section).locator(".nbc-detail-head button").click()
-
-    def act(self, section: str, label: str) -> None:
-        self.section(section).locator(".nbc-action", has_text=label).click()
-
-    def menu(self, section: str, text: str) -> list[str]:
-        """The labels of a row's menu, which stays open."""
-        self.row(section, text).click(button="right")
-        items = self.page.locator(".lm-Menu:visible .lm-Menu-item[data-type=command]")
-        items.first.wait_for(timeout=PATIENCE)
-        return [
-            label
-            for label in items.locator(".lm-Menu-itemLabel").all_inner_texts()
-            if not label.startswith("Shift+")
-        ]
-
-    def confirm(self, button: str) -> None:
-        self.page.locator(".jp-Dialog button", has_text=button).last.click()
-        self.page.locator(".jp-Dialog").wait_for(state="detached", timeout=PATIENCE)
-
-    def copied(self) -> str:
-        return self.page.evaluate("() => globalThis.copied ?? ''")
-
-    def pictures(self, name: str) -> None:
-        """In light and in dark."""
-        for theme in ("Dark", "Light"):
-            self.notebook.theme(f"JupyterLab {theme}")
-            self.page.wait_for_timeout(500)  # only for the picture
-            self.notebook.picture(f"inspector-{name}-{theme.lower()}")
-
-
-KEEP_COPIES = """() => {
-  document.addEventListener('copy', event => {
-    globalThis.copied = event.clipboardData.getData('text/plain');
-  });
-}"""
-
-
-@pytest.fixture(scope="module")
-def inspector(browser: Browser, jupyter: Jupyter) -> Iterator[Inspector]:
-    jupyter.write_notebook("inspected.ipynb", CELLS)
-    with visiting(browser, jupyter) as visitor:
-        notebook = visitor.open("inspected.ipynb")
-        notebook.page.evaluate(KEEP_COPIES)
-        notebook.run("import", "consume", "view")
-        found = Inspector(notebook).open()
-        # Messages are recorded while somebody looks.
-        found.only("Messages")
-        found.section("messages").locator(".nbc-nothing-yet, .nbc-row").first.wait_for()
-        notebook.wait("() => document.querySelector('#nbchannels-section-messages') !== null")
-        notebook.run("work", "send")
-        found.row("messages", "inspected.loss").wait_for(timeout=PATIENCE)
-        yield found
-
-
-def test_groups_are_listed_with_who_is_there(inspector: Inspector):
-    inspector.only("Groups", "Messages")
-    # The row is there as soon as somebody watches; its figures follow with the next look.
-    row = inspector.row("groups", "inspected.loss")
-    expect(row).to_contain_text("1 subscriber", timeout=PATIENCE)
-    expect(row).to_contain_text("5 kept", timeout=PATIENCE)
-    inspector.pictures("groups")
-    detail = inspector.select("groups", "inspected.loss")
-    detail.locator(".nbc-person").wait_for(timeout=PATIENCE)
-    assert "page" in detail.inner_text()
-    inspector.close("groups")
-    inspector.section("groups").locator("input").fill("arrays")
-    inspector.notebook.wait(
-        "() => document.querySelectorAll('#nbchannels-section-groups .nbc-row:not([hidden])')"
-        ".length === 1"
-    )
-    inspector.section("groups").locator("input").fill("")
-
-
-def test_a_message_is_a_tree(inspector: Inspector):
-    inspector.only("Messages")
-    detail = inspector.select("messages", "inspected.loss")
-    tree = detail.locator("[role=tree]")
-    tree.wait_for(timeout=PATIENCE)
-    assert "deep" in tree.inner_text()
-    tree.locator("[role=treeitem]").first.focus()
+def test_a_message_is_a_tree(inspector: Inspector, live: Live):
+    live.speak()
+    inspector.seek("lab.loss")
+    expect(inspector.row("messages", "deep")).to_be_visible()
+    detail = inspector.select("messages", "deep")
+    tree = detail.get_by_role("tree")
+    expect(tree).to_contain_text("deep")
+    tree.get_by_role("treeitem").first.focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight"):
         inspector.page.keyboard.press(key)
     inspector.pictures("message")
     inspector.page.keyboard.press("Escape")
-    detail.wait_for(state="hidden")
-    detail = inspector.select("messages", "inspected.arrays")
-    tree.wait_for(timeout=PATIENCE)
-    assert "64×64" in tree.inner_text()
-    inspector.close("messages")
-
-
-def test_a_message_is_copied_and_sent_again(inspector: Inspector):
-    inspector.only("Messages")
-    inspector.select("messages", "inspected.loss").locator("[role=tree]").wait_for()
-    inspector.act("messages", "Copy")
-    inspector.notebook.wait("() => (globalThis.copied ?? '').includes('deep')")
-    assert json.loads(inspector.copied())["deep"] == {"list": [1, {"two": 2}]}
-    inspector.act("messages", "curl")
-    inspector.notebook.wait("() => globalThis.copied.startsWith('curl')")
-    assert "nbchannels/api/groups/inspected.loss" in inspector.copied()
-    inspector.act("messages", "Python")
-    inspector.notebook.wait("() => globalThis.copied.startsWith('import')")
-    view = inspector.notebook.view("view")
-    messages = "() => nbtest.plot('view')?.messages ?? 0"
-    before = inspector.page.evaluate(messages)
-    view.look()
-    inspector.act("messages", "Send again")
-    inspector.notebook.wait(f"before => ({messages})() === before + 1", before)
-    inspector.close("messages")
-
-
-def test_messages_are_filtered_and_paused(inspector: Inspector, jupyter: Jupyter):
-    inspector.only("Messages")
-    section = inspector.section("messages")
-    shown = (
-        "() => [...document.querySelectorAll('#nbchannels-section-messages .nbc-row:not([hidden])"
-        " .nbc-row-name')].map(row => row.textContent)"
-    )
-    section.locator("input").first.fill("inspected.arr*")
-    inspector.notebook.wait(
-        f"() => {{ const s = ({shown})();"
-        " return s.length > 0 && s.every(n => n === 'inspected.arrays'); }"
-    )
-    section.locator("input").first.fill("")
-    inspector.notebook.wait(f"() => ({shown})().includes('inspected.loss')")
-    inspector.notebook.command("nbchannels:pause-messages")
-    section.locator(".nbc-status", has_text="Paused").wait_for(timeout=PATIENCE)
-    jupyter.post("inspected.later", {"y": 1})
-    inspector.page.wait_for_timeout(1500)  # nothing may come, however long one waits
-    assert "inspected.later" not in inspector.page.evaluate(shown)
-    inspector.notebook.command("nbchannels:pause-messages")
-    inspector.row("messages", "inspected.later").wait_for(timeout=PATIENCE)
-
-
-def test_channels_say_that_nobody_receives(inspector: Inspector):
-    inspector.only("Channels")
-    row = inspector.row("channels", "inspected.lonely")
-    row.wait_for(timeout=PATIENCE)
-    assert "1 waiting · nobody receives" in row.inner_text()
-    detail = inspector.select("channels", "inspected.lonely")
-    assert "insert a cell with a consumer" in detail.inner_text()
-    inspector.pictures("channels")
-    inspector.close("channels")
-
-
-def test_a_consumer_shows_its_error_with_the_traceback(inspector: Inspector):
-    inspector.only("Consumers")
-    row = inspector.row("consumers", "inspected.work")
-    row.wait_for(timeout=PATIENCE)
-    inspector.notebook.wait(
-        "() => document.querySelector('#nbchannels-section-consumers').innerText"
-        ".includes('cannot measure -3')"
-    )
-    detail = inspector.select("consumers", "inspected.work")
-    trace = detail.locator(".nbc-trace")
-    trace.wait_for(timeout=PATIENCE)
-    assert "ValueError: cannot measure -3" in trace.inner_text()
-    assert "inspected.ipynb" in detail.inner_text()
-    inspector.pictures("consumers")
-    inspector.close("consumers")
-
-
-def test_a_dead_letter_is_sent_again_and_discarded(inspector: Inspector):
-    inspector.only("Problems")
-    row = inspector.row("problems", "inspected.work #")
-    row.wait_for(timeout=PATIENCE)
-    badge = inspector.page.locator(".lm-TabBar-tab.nbc-badged")
-    assert int(badge.get_attribute("data-nbc-badge") or 0) >= 1
-    inspector.select("problems", "inspected.work #")
-    inspector.pictures("problems")
-    number = "() => document.querySelector('#nbchannels-section-problems .nbc-detail-title')"
-    title = inspector.page.evaluate(f"({number})().textContent")
-    inspector.act("problems", "Send again")
-    inspector.page.locator(".Toastify__toast", has_text="in its channel again").wait_for()
-    inspector.close("problems")
-    # It fails again, and is another dead letter.
-    which = int(title.split()[2]) + 1
-    row = inspector.row("problems", f"inspected.work #{which}")
-    row.wait_for(timeout=PATIENCE)
-    row.click()
-    inspector.act("problems", "Discard")
-    inspector.confirm("Discard")
-    row.wait_for(state="detached", timeout=PATIENCE)
-    inspector.close("problems")
-
-
-def test_clients_are_called_by_their_notebooks(inspector: Inspector):
-    inspector.only("Clients")
-    inspector.row("clients", "inspected.ipynb").wait_for(timeout=PATIENCE)
-    detail = inspector.select("clients", "page")
-    assert "inspected.loss" in detail.inner_text()
-    inspector.pictures("clients")
-    inspector.close("clients")
-
-
-def test_the_layer_shows_its_capacity(inspector: Inspector):
-    inspector.only("Layer")
-    section = inspector.section("layer")
-    section.locator("dd").first.wait_for(timeout=PATIENCE)
-    text = section.inner_text()
-    assert "InMemoryChannelLayer" in text
-    assert "Round trip" in text
-    assert section.locator("[role=meter]").count() == 4
-    inspector.pictures("layer")
+    expect(detail).to_be_hidden()
 
 
 def test_a_message_is_written_in_a_dialog(inspector: Inspector):
     inspector.only("Groups")
-    inspector.select("groups", "inspected.loss")
+    inspector.select("groups", "lab.loss")
     inspector.act("groups", "Send…")
-    form = inspector.page.locator(".nbc-form")
-    form.wait_for(timeout=PATIENCE)
-    assert form.locator("input").input_value() == "inspected.loss"
+    form = inspector.form
+    expect(form.locator("input")).to_have_value("lab.loss")
     assert (form.locator("textarea").bounding_box() or {})["height"] > 120
     form.locator("textarea").fill("{not json")
-    assert form.locator("button").is_disabled()
-    assert "no JSON yet" in form.inner_text()
+    expect(form.get_by_role("button", name="Send")).to_be_disabled()
+    expect(form.get_by_role("alert")).to_contain_text("no JSON yet")
     inspector.pictures("send-problem")
     form.locator("textarea").fill('{"y": 42}')
     form.locator("textarea").press("Control+Enter")
-    form.locator(".nbc-answer[data-tone=good]").wait_for(timeout=PATIENCE)
-    assert "1 subscriber" in form.locator(".nbc-answer").inner_text()
-    names = form.locator("datalist option").evaluate_all("all => all.map(one => one.value)")
-    assert "inspected.arrays" in names
+    expect(form.locator(".nbc-answer[data-tone=good]")).to_contain_text("3 subscribers")
+    inspector.notebook.wait(
+        "() => [...document.querySelectorAll('.nbc-form datalist option')]"
+        ".some(one => one.value === 'lab.frames')"
+    )
     inspector.pictures("send")
     inspector.confirm("Close")
-    inspector.close("groups")
-
-
-def test_rows_have_menus_and_cells_are_inserted(inspector: Inspector):
-    inspector.only("Groups", "Channels")
-    labels = inspector.menu("groups", "inspected.arrays")
-    assert {"Open Live Plot", "Copy as curl", "Clear Group…"} <= set(labels)
-    inspector.pictures("menu")
-    inspector.page.locator(".lm-Menu-item", has_text="Insert Cell with Live Plot").click()
-    source = "() => nbtest.panel().content.activeCell.model.sharedModel.getSource()"
-    inspector.notebook.wait(f"() => ({source})() === 'nb.LivePlot(\"inspected.arrays\")'")
-    inspector.select("channels", "inspected.lonely")
-    inspector.act("channels", "Cell")
-    inspector.notebook.wait(f"() => ({source})().includes('@nb.consume(\"inspected.lonely\")')")
-    inspector.close("channels")
-
-
-def test_a_group_is_cleared_after_a_question(inspector: Inspector):
-    inspector.only("Groups")
-    inspector.select("groups", "inspected.arrays")
-    inspector.act("groups", "Clear")
-    inspector.confirm("Cancel")
-    assert "33" in inspector.section("groups").locator(".nbc-facts").inner_text()
-    inspector.act("groups", "Clear")
-    inspector.confirm("Clear")
-    inspector.notebook.wait(
-        "() => ![...document.querySelectorAll('#nbchannels-section-groups .nbc-row')].some(row =>"
-        " row.innerText.includes('inspected.arrays') && row.innerText.includes('1 kept'))"
-    )
-    inspector.close("groups")
 
 
 def test_all_commands_say_what_they_are(inspector: Inspector):
@@ -342,18 +73,12 @@ def test_all_commands_say_what_they_are(inspector: Inspector):
     assert wrong[1] == []
 
 
-def test_the_status_bar_and_the_running_panel(inspector: Inspector):
+def test_the_status_bar_opens_it(inspector: Inspector):
     chip = inspector.page.locator(".nbc-status-chip")
-    assert "Channels live" in chip.inner_text()
-    inspector.notebook.command("running:show-panel")
-    running = inspector.page.locator(".jp-RunningSessions")
-    running.locator("text=inspected.work → measure").wait_for(timeout=PATIENCE)
-    inspector.pictures("running")
-    inspector.notebook.command("filebrowser:activate")
-    inspector.notebook.command("application:toggle-right-area")
-    inspector.sidebar.wait_for(state="hidden")
+    expect(chip).to_contain_text("Channels live")
+    inspector.hide()
     chip.click()
-    inspector.sidebar.wait_for(timeout=PATIENCE)
+    expect(inspector.sidebar).to_be_visible()
 
 
 def test_hidden_or_collapsed_it_asks_nothing(inspector: Inspector):
@@ -386,7 +111,7 @@ def test_a_live_plot_in_a_tab_is_there_after_a_reload(visitor: Visitor, jupyter:
     panel.locator(".nbc-value", has_text="4").wait_for(timeout=PATIENCE)
     notebook.picture("inspector-plot")
     notebook.command("nbchannels:open-plot", group="tabbed")
-    assert panel.count() == 1
+    expect(panel).to_have_count(1)
     # The layout is saved when nothing has changed for a while.
     for _ in range(40):
         kept = jupyter.ask("GET", "lab/api/workspaces")
@@ -407,39 +132,9 @@ def test_it_is_in_notebook_7_too(visitor: Visitor, jupyter: Jupyter):
     inspector.row("groups", "seven").wait_for(timeout=PATIENCE)
     notebook.command("nbchannels:open-plot", group="seven")
     value = notebook.page.locator(".nbc-plot-panel .nbc-value", has_text="7")
-    value.wait_for(timeout=PATIENCE)
-    assert value.is_visible()
+    expect(value).to_be_visible()
     assert (notebook.page.locator(".nbc-plot-panel").bounding_box() or {})["height"] >= 300
     notebook.picture("inspector-notebook-7")
-
-
-def test_names_and_messages_stay_text(visitor: Visitor, jupyter: Jupyter):
-    evil = "<img src=x onerror=globalThis.pwned=1>"
-    jupyter.write_notebook(
-        "evil.ipynb",
-        {
-            "consume": "import nbchannels as nb\n"
-            '@nb.consume("evil.work")\n'
-            f"def work(message):\n    raise ValueError({evil!r})\n",
-            "send": f'nb.Channel("evil.work").send({{"n": {evil!r}}})\n'
-            f'nb.Group("evil").send({{{evil!r}: [{evil!r}]}})',
-        },
-    )
-    notebook = visitor.open("evil.ipynb")
-    inspector = Inspector(notebook).open()
-    inspector.only("Messages", "Problems", "Consumers")
-    notebook.page.wait_for_timeout(800)  # the server records from now on
-    notebook.run("consume", "send")
-    inspector.only("Messages")
-    detail = inspector.select("messages", "evil")
-    detail.locator("[role=tree]").wait_for(timeout=PATIENCE)
-    assert evil in detail.inner_text()
-    inspector.only("Problems")
-    inspector.select("problems", "evil.work #").locator(".nbc-error").wait_for(timeout=PATIENCE)
-    inspector.only("Consumers")
-    inspector.select("consumers", "evil.work").locator(".nbc-error").wait_for(timeout=PATIENCE)
-    assert inspector.sidebar.locator("img, script, iframe").count() == 0
-    assert notebook.page.evaluate("() => globalThis.pwned") is None
 
 
 def test_500_groups_scroll_smoothly(visitor: Visitor, jupyter: Jupyter):
@@ -491,9 +186,9 @@ def test_it_waits_for_a_server_that_is_away(browser: Browser, own_jupyter: Calla
         server.kill()
         state = inspector.sidebar.locator(".nbc-state-line .nbc-state")
         inspector.sidebar.locator(".nbc-state[data-tone=busy]").wait_for(timeout=PATIENCE)
-        assert "reconnecting" in state.inner_text()
+        expect(state).to_contain_text("reconnecting")
         # What was known stays to be read.
-        assert inspector.row("groups", "away").is_visible()
+        expect(inspector.row("groups", "away")).to_be_visible()
         notebook.picture("inspector-away")
         server.start()
         inspector.sidebar.locator(".nbc-state[data-tone=good]").wait_for(timeout=PATIENCE)

@@ -1,12 +1,13 @@
 """The quickstart, as a newcomer has it: in JupyterLab and in Notebook 7, from beginning to end."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import visiting
 from tests.browser.driving import App, NotebookPage, Visitor
@@ -89,7 +90,7 @@ def test_the_plots_show_points(story: Story):
         view = story.notebook.view(cell)
         view.wait_for_paint()
         view.wait_for_chip("live")
-        assert view.chip == "live"
+        view.expect_chip("live")
     (run,) = story.notebook.view("watch").plot["runs"]
     assert set(run["series"]) == {"sine", "cosine"}
     assert run["series"]["sine"]["x"] == list(range(201))
@@ -110,7 +111,7 @@ def test_the_sensors_plot_moves_while_the_kernel_sleeps(story: Story):
 
 def test_a_setting_from_python_has_changed_the_weekly_chart(story: Story):
     figure = story.notebook.view("weekly").look().element.get_by_role("figure")
-    assert (figure.get_attribute("aria-label") or "").startswith("Live bar plot of group index")
+    expect(figure).to_have_attribute("aria-label", re.compile("^Live bar plot of group index"))
 
 
 def test_the_weekly_chart_moves_on_an_http_post(story: Story):

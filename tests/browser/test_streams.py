@@ -106,7 +106,7 @@ def test_a_view_opened_after_500_messages_shows_all_500(visitor: Visitor, jupyte
         view.wait_for_paint()
         view.wait_for_legend("y", "249\u202f001")
         view.wait_for_chip("live")
-        assert view.chip == "live"
+        view.expect_chip("live")
         (run,) = view.plot["runs"]
         assert run["series"]["y"]["x"] == list(range(500))
         assert run["series"]["y"]["y"] == [step * step for step in range(500)]
@@ -142,12 +142,12 @@ def test_clear_empties_every_view(visitor: Visitor, jupyter: Jupyter):
     for view in views:
         view.look().wait_until_empty()
         view.wait_for_text("Waiting for messages on group 'cleared'")
-        assert view.chip == "live"
+        view.expect_chip("live")
     # And they go on.
     jupyter.post("cleared", {"step": 0, "y": 7})
     for view in views:
         view.look().wait_for_legend("y", "7")
-        assert view.chip == "live"
+        view.expect_chip("live")
     for view in (first.view("view"), second.view("other")):
         (run,) = view.plot["runs"]
         assert run["series"]["y"] == {"x": [0], "y": [7]}

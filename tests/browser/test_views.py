@@ -1,8 +1,10 @@
 """Views in other places: several pages, boxes of widgets, a notebook that is not trusted."""
 
 import json
+import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.driving import App, Visitor
 from tests.browser.jupyter import Jupyter
@@ -40,7 +42,7 @@ def test_settings_from_python_reach_two_pages(visitor: Visitor, jupyter: Jupyter
         page.wait("() => nbtest.plot('view').range[0] >= 69")
         figure = view.element.get_by_role("figure")
         label = "Live bar plot of group settings: After"
-        assert (figure.get_attribute("aria-label") or "").startswith(label)
+        expect(figure).to_have_attribute("aria-label", re.compile(f"^{label}"))
         assert view.plot["options"]["window"] == {"points": 30}
     first.run("back")
     for page in pages:
@@ -82,7 +84,7 @@ def test_a_view_in_a_box_of_widgets_draws(visitor: Visitor, jupyter: Jupyter, ap
     for view in views:
         view.look().wait_for_chip("live")
         view.wait_for_legend("y", "5")
-        assert view.element.locator("canvas").count() == 1
+        expect(view.element.locator("canvas")).to_have_count(1)
     jupyter.post(group, {"step": 50, "y": 8})
     for view in views:
         view.look().wait_for_legend("y", "8")

@@ -180,7 +180,7 @@ def test_who_is_in_a_group(layer):
 def test_who_says_what_people_call_them(layer):
     told = {"user": "Ada", "label": None, "connection": 1, "since": 1.0, "as": "subscriber"}
 
-    async def present(group):
+    def present(group, members):
         return [
             told | {"kind": "page"},
             told | {"kind": "page", "label": "a.ipynb"},
@@ -190,6 +190,7 @@ def test_who_says_what_people_call_them(layer):
         ]
 
     layer.present = present
+    bridge.run(layer.group_add("index", "c!1"))
     lines = [line.split("since")[0].split(maxsplit=1) for line in reports.who("index").splitlines()]
     assert [[word.strip() for word in line] for line in lines] == [
         ["page", "Ada"],

@@ -181,6 +181,12 @@ def test_7_a_receive_that_drops_it_is_told(kernel):
     assert "websocket_receive" in error
     assert "never awaited" in error
     assert "super().websocket_receive(message)" in error
+    out, _ = kernel.run(
+        "from nbchannels.diagnoses import recent\n"
+        "print(*[told.sentence for told in recent()], sep='\\n')"
+    )
+    assert "un-awaited AsyncWebsocketConsumer.websocket_receive(...): nothing was done" in out
+    assert error.count("nothing was done") == 0  # Python has said it
 
 
 def doctor(kernel: Kernel, alias: str = "default") -> str:

@@ -61,6 +61,8 @@ def event_as_dict(event: Event) -> dict[str, Any]:
     match event.name:
         case "welcomed":
             found |= {"server": event.control.server, "connection": event.control.connection}
+            if event.control.layer.get("trouble") is not None:
+                found["trouble"] = event.control.layer["trouble"]
         case "subscribed":
             found["group"] = event.subject.group
             for field in ("epoch", "offset", "top", "recovered", "reason", "cleared", "lost"):
@@ -96,6 +98,8 @@ def event_as_dict(event: Event) -> dict[str, Any]:
             found |= dict(zip(("code", "reason"), event.detail, strict=True))
         case "goaway":
             found["spread"] = event.control.spread
+        case "layer":
+            found["trouble"] = event.control.trouble
         case other:
             pytest.fail(f"an event that the document does not know: {other}")
     return found

@@ -209,3 +209,23 @@ async def test_all_consumers_that_the_caller_may_read():
         "work", "job", "page",
     )  # fmt: skip
     assert value["count"] == 1
+
+
+async def test_dead_letters_with_and_without_their_contents():
+    rig = Rig()
+    for n in range(2):
+        await rig.layer.send("work", {"n": n})
+        await rig.layer.settle(await rig.layer.lease("work"), "fail", f"ValueError: {n}")
+    entries, answer = await ask("dead_letters", rig)
+    assert [(entry.kind, entry.sequence, bytes(entry.body)) for entry in entries] == [
+        (ENTRY, 2, b'{"n":1}'),
+        (ENTRY, 1, b'{"n":0}'),
+    ]
+    connected = await rig.connect("2")
+    entries, bare = await ask("dead_letters", connected=connected, contents=False)
+    assert entries == []
+    assert bare["value"] == answer["value"]
+    assert [(dead["number"], dead["error"]) for dead in bare["value"]] == [
+        (2, "ValueError: 1"),
+        (1, "ValueError: 0"),
+    ]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from nbchannels.protocol.events import SEND
 from tests.server.rig import Rig, publish, say, turn
 
 pytestmark = pytest.mark.asyncio
@@ -18,9 +19,11 @@ async def call(connection, transport, method, **arguments):
 
 async def test_the_layer():
     rig = Rig()
+    rig.hub.version = "1.2.3"
     connection, transport = await rig.connect()
     found = await call(connection, transport, "inspect_layer")
     assert found["backend"] == "InMemoryChannelLayer"
+    assert found["version"] == "1.2.3"
     assert found["connections"] == 1
     assert found["capacity"]["history"] == 10_000
     assert found["statistics"]["groups"] == 0
@@ -97,3 +100,33 @@ async def test_a_client_is_disconnected():
     await turn()
     assert transport.closed[0] == 4507
     assert (await call(one, out, "disconnect", client="page-0"))["code"] == "not_found"
+
+
+async def test_what_belongs_to_a_kernel():
+    rig = Rig()
+    kernel, theirs = await rig.connect("k", "kernel:k", "kernel")
+    await say(kernel, op="subscribe", group="watched", mode="log", since="now")
+    own = await call(kernel, theirs, "new_channel")
+    await call(kernel, theirs, "group_add", group="joined", channel=own)
+    await call(kernel, theirs, "consume", number=1, binding={"channel": "work.*"}, credit=1)
+    await publish(kernel, "sent", 1)
+    await publish(kernel, "asked", 2, kind=SEND)
+    other, _ = await rig.connect("o", "kernel:o", "kernel")
+    await publish(other, "others", 1)
+    page, transport = await rig.connect()
+    found = await call(page, transport, "belongings", kernel="k")
+    assert found["groups"] == ["joined", "sent", "watched"]
+    assert found["channels"] == sorted(["asked", own, "work.*"])
+    assert found["clients"] == [kernel.client.key]
+    found = await call(page, transport, "belongings", kernel=None, views=True)
+    assert found == {"groups": [], "channels": [], "clients": [page.client.key]}
+    rig.policy.denied |= {("read", "sent"), ("read", "asked")}
+    found = await call(page, transport, "belongings", kernel="k")
+    assert found["groups"] == ["joined", "watched"]
+    assert "asked" not in found["channels"]
+    kernel.left()  # away for a moment: what it watched is still its own
+    found = await call(page, transport, "belongings", kernel="k")
+    assert "watched" in found["groups"]
+    rig.policy.denied.add(("read", ""))
+    page.rights._until.clear()
+    assert (await call(page, transport, "belongings", kernel="k"))["code"] == "forbidden"

@@ -1,5 +1,7 @@
 """Rows of what there is, and only those that changed."""
 
+import json
+
 import pytest
 
 from nbchannels.server.inspector import MOST_ROWS
@@ -40,15 +42,49 @@ async def test_what_is_gone_is_told():
     assert (await ask(connection, transport, panel="groups"))["gone"] == ["a"]
 
 
-async def test_many_come_in_parts():
+async def test_five_hundred_groups_are_one_answer_and_more_come_in_parts():
     rig = Rig()
     connection, transport = await rig.connect()
+    for n in range(500):
+        await publish(connection, f"load.{n:03}", n + 1)
+    found = await ask(connection, transport, panel="groups")
+    assert (len(found["rows"]), found["more"]) == (500, False)
     for n in range(MOST_ROWS + 50):
-        await publish(connection, f"g{n}", n + 1)
-    first = await ask(connection, transport, panel="groups")
-    assert (len(first["rows"]), first["more"]) == (MOST_ROWS, True)
-    rest = await ask(connection, transport, panel="groups")
-    assert (len(rest["rows"]), rest["more"]) == (50, False)
+        await publish(connection, f"more.{n:04}", n + 501)
+    seen, parts = set(), 0
+    while True:
+        found = await ask(connection, transport, panel="groups")
+        assert found["total"] == 500 + MOST_ROWS + 50
+        assert seen.isdisjoint(row[0] for row in found["rows"])
+        seen.update(row[0] for row in found["rows"])
+        parts += 1
+        if not found["more"]:
+            break
+    assert (len(seen), parts) == (MOST_ROWS + 50, 2)
+
+
+async def test_an_answer_fits_whatever_the_names_are():
+    rig = Rig(group_expiry=1e-6)
+    connection, transport = await rig.connect()
+    for n in range(400):
+        await publish(connection, f"{n:03}".ljust(98, "x"), n + 1)
+    for _ in range(2):
+        await ask(connection, transport, panel="groups")
+    rig.layer.sweep()
+    for n in range(400):
+        await publish(connection, f"{n:03}".ljust(98, "y"), n + 401)
+    seen, gone, more = set(), [], True
+    while more:
+        transport.take()
+        await say(connection, op="call", id=1, method="inspect", arguments={"panel": "groups"})
+        (result,) = transport.controls("result")  # too_large would be an error
+        found = result["value"]
+        assert len(json.dumps(result, separators=(",", ":"))) <= 64 * 1024
+        assert found["rows"]
+        seen.update(row[0] for row in found["rows"])
+        gone += found["gone"]
+        more = found["more"]
+    assert (len(seen), len(gone)) == (400, 400)
 
 
 async def test_channels_and_consumers_and_clients():

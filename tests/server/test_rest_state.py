@@ -75,6 +75,7 @@ async def test_the_layer(call: Call, host: Host):
     found = (await call("GET", "api/layer")).value
     assert found["statistics"]["group_sent"] == 1
     assert found["capacity"]["history"] == 10_000
+    assert found["version"] == host.version != ""
 
 
 async def test_a_client_is_sent_away(call: Call, host: Host):

@@ -43,3 +43,13 @@ async def test_its_memory_is_bounded():
     for n in range(MOST + 10):
         await rights.require(None, "Ada", "read", "group", f"g{n}")
     assert len(rights._until) <= MOST
+
+
+async def test_what_a_right_was_given_for_is_known():
+    rights = Rights(Policy())
+    for action, kind, name in (WRITE, ("write", "group", "a"), ("write", "channel", "b")):
+        await rights.require(None, "Ada", action, kind, name)
+    await rights.require(None, "Ada", "read", "group", "c")
+    assert rights.used("write", "group") == ["index", "a"]
+    assert rights.used("write", "channel") == ["b"]
+    assert rights.used("execute", "group") == []

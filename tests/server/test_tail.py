@@ -23,6 +23,26 @@ def test_the_oldest_go_and_are_counted():
     assert tail.read(found["top"], 50, Wanted(), everything)["missed"] == 0
 
 
+def test_each_place_is_asked_about_once():
+    tail, asked = Tail(), []
+    noted(tail, 100)
+    tail.note("channel", "a", Encoded(JSON, b"{}"), 0.0, 1, None)
+
+    def may(kind, name):
+        asked.append((kind, name))
+        return kind == "channel"
+
+    found = tail.read(90, 50, Wanted(), may)
+    assert [row[0] for row in found["rows"]] == [101]
+    assert sorted(asked) == [("channel", "a"), ("group", "a")]
+
+
+def test_who_asks_for_what_is_not_there_yet_gets_nothing():
+    tail = Tail()
+    noted(tail, 3)
+    assert tail.read(7, 50, Wanted(), everything) == {"top": 3, "missed": 0, "rows": []}
+
+
 def test_bytes_are_bounded():
     tail = Tail()
     noted(tail, 5, bytes(MOST_BYTES // 2))

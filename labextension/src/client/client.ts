@@ -258,7 +258,7 @@ export class PageClient implements Client, Wire {
   private handle(event: Exclude<SessionEvent, Message>): void {
     switch (event.event) {
       case 'welcomed':
-        this.connection.welcomed();
+        this.connection.welcomed(event.backend, event.trouble);
         break;
       case 'subscribed':
         this.streams.get(event.group)?.subscribed(event);
@@ -288,6 +288,9 @@ export class PageClient implements Client, Wire {
         break;
       case 'goaway':
         this.connection.goaway(event.spread);
+        break;
+      case 'layer':
+        this.connection.troubled(event.trouble);
         break;
       case 'close':
         this.connection.reconnect(event.code, event.reason);

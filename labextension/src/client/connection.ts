@@ -39,6 +39,7 @@ export class Connection {
   private opened = false;
   private needed = false;
   private everLive = false;
+  private backend = '';
   private freshTicket = false;
   private triedAt = -Infinity;
   /** When to come back, if the server has asked to be left. */
@@ -101,12 +102,23 @@ export class Connection {
   }
 
   /** The server has said welcome. */
-  welcomed(): void {
+  welcomed(backend: string, trouble: string | null = null): void {
+    this.backend = backend;
     this.phase = 'live';
     this.everLive = true;
     this.freshTicket = false;
     this.backoff.live(this.environment.now());
-    this.tell('live', LIVE, null);
+    this.troubled(trouble);
+  }
+
+  /** The layer of the server does not answer, for this reason; null: it answers again. */
+  troubled(trouble: string | null): void {
+    if (trouble === null) {
+      this.tell('live', LIVE, null);
+    } else {
+      this.present = { status: 'live', detail: trouble, code: null, trouble };
+      this.host.changed(this.present);
+    }
   }
 
   /** The session asks for a new connection. */
@@ -240,7 +252,11 @@ export class Connection {
   }
 
   private tell(status: ConnectionStatus, detail: string, code: number | null, retryAt?: number): void {
-    this.present = retryAt === undefined ? { status, detail, code } : { status, detail, code, retryAt };
+    this.present = {
+      status, detail, code,
+      ...retryAt === undefined ? {} : { retryAt },
+      ...status === 'live' && this.backend === 'foreign' ? { foreign: true } : {}
+    };
     this.host.changed(this.present);
   }
 }

@@ -30,7 +30,8 @@ const STOPPED: ReadonlyMap<number, string> = new Map([
   [4503, 'You may not use nbchannels on this server: ask whoever runs it.'],
   [4504, 'The server has too many connections: close other pages, then reload this one.'],
   [4505, 'The server speaks another version of the nbchannels protocol: install the same version of nbchannels on the server, restart it and reload the page.'],
-  [4506, 'The server revoked this connection: reload the page.']
+  [4506, 'The server revoked this connection: reload the page.'],
+  [4507, 'Someone who looks after this server disconnected this page: reload it to connect again.']
 ]);
 
 const LOST: ReadonlyMap<number, string> = new Map([

@@ -23,6 +23,10 @@ export interface ConnectionState {
   readonly code: number | null;
   /** When it is tried again, in seconds since 1970, while that is known. */
   readonly retryAt?: number;
+  /** Why what the server shares messages by (Redis) does not answer now, in a sentence: nothing new comes. Only while live. */
+  readonly trouble?: string;
+  /** The server's layer is another site's own: of what it sent before, and lost, nothing is known. */
+  readonly foreign?: boolean;
 }
 
 /** One array of a message: `values` is a typed array over the received bytes (no copy); 64-bit integers are BigInt arrays. */

@@ -1,10 +1,10 @@
 /**
- * What the inspector asks of the server, with types. Everything goes over the page's one connection, nothing is pushed:
- * whoever does not ask costs nothing. What comes back is read with care, as other people's text is in it.
+ * What the inspector asks of the server, with types. Everything goes over the page's one connection, and whoever does not
+ * ask costs nothing; only that there are problems is told unasked (see `announcements`). What comes back is read with care, as other people's text is in it.
  */
 
 import type { Answer } from '../client/calls';
-import type { ConnectionState, Disposer, Receipt } from '../client/types';
+import type { ConnectionState, Disposer, Receipt, StreamListener, SubscribeOptions } from '../client/types';
 
 export type Kind = 'group' | 'channel';
 
@@ -14,6 +14,7 @@ export interface InspectorClient {
   watchState(callback: (state: ConnectionState) => void): Disposer;
   call(method: string, args?: Readonly<Record<string, unknown>>): Promise<Answer>;
   send(kind: Kind, name: string, content: Record<string, unknown>): Promise<Receipt>;
+  subscribe(group: string, options: SubscribeOptions, listener: StreamListener): Disposer;
   /** Keep the connection open until disposed of. */
   hold(): Disposer;
 }
@@ -33,6 +34,8 @@ export interface Changes {
 export interface LayerFacts {
   readonly alias: string;
   readonly backend: string;
+  /** Why it does not answer now; empty while it does. */
+  readonly trouble: string;
   readonly version: string;
   /** Seconds. */
   readonly uptime: number;
@@ -98,6 +101,7 @@ export interface DeadLetter {
 }
 
 export interface Diagnosis {
+  readonly number: number;
   readonly kind: string;
   readonly sentence: string;
   readonly subject: string;
@@ -113,6 +117,15 @@ export interface Present {
   readonly user: string;
   readonly label: string;
   readonly as: string;
+  /** Whether it is a client of this server. */
+  readonly here: boolean;
+}
+
+/** What belongs to a notebook; channels may be globs. */
+export interface Belongings {
+  readonly groups: readonly string[];
+  readonly channels: readonly string[];
+  readonly clients: readonly string[];
 }
 
 export interface Names {
@@ -143,6 +156,7 @@ export class Api {
     return {
       alias: text(told.alias),
       backend: text(told.backend),
+      trouble: text(told.trouble),
       version: text(told.version),
       uptime: number(told.uptime),
       statistics: numbers(told.statistics),
@@ -175,8 +189,7 @@ export class Api {
   }
 
   async message({ kind, name, number: which }: Pick<TailRow, 'kind' | 'name' | 'number'>): Promise<WholeMessage> {
-    const told = record(await this.ask('inspect_message', { kind, name, number: which }));
-    return { message: told.message, omitted: optional(told.omitted), hex: text(told.hex) };
+    return wholeMessage(await this.ask('inspect_message', { kind, name, number: which }));
   }
 
   async deadLetters(limit = 20): Promise<DeadLetter[]> {
@@ -208,8 +221,9 @@ export class Api {
   async diagnoses(): Promise<Diagnosis[]> {
     const told = record(await this.ask('diagnoses', {}));
     return list(told.diagnoses).map(one => {
-      const { kind, sentence, subject, detail, client, where, count, time } = record(one);
+      const { number: which, kind, sentence, subject, detail, client, where, count, time } = record(one);
       return {
+        number: number(which),
         kind: text(kind),
         sentence: text(sentence),
         subject: text(subject),
@@ -222,10 +236,26 @@ export class Api {
     });
   }
 
+  /** Forget a diagnosis; if it happens again, it is told again. `null`: all of them. */
+  async dismiss(which: number | null): Promise<void> {
+    await this.ask('dismiss', which === null ? { all: true } : { number: which });
+  }
+
+  /** What is in a dead letter. */
+  async deadLetter(which: number): Promise<WholeMessage> {
+    return wholeMessage(await this.ask('inspect_dead', { number: which }));
+  }
+
+  /** What belongs to the processes of a kernel, and to this page's views. */
+  async belongings(kernel: string | null, views: readonly string[]): Promise<Belongings> {
+    const told = record(await this.ask('belongings', { kernel, views: views.length > 0 }));
+    return { groups: list(told.groups).map(text), channels: list(told.channels).map(text), clients: list(told.clients).map(text) };
+  }
+
   async presence(group: string): Promise<Present[]> {
     return list(await this.ask('presence', { group })).map(one => {
       const told = record(one);
-      return { kind: text(told.kind), user: text(told.user), label: text(told.label), as: text(told.as) };
+      return { kind: text(told.kind), user: text(told.user), label: text(told.label), as: text(told.as), here: told.here !== false };
     });
   }
 
@@ -245,6 +275,11 @@ export class Api {
   private async ask(method: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     return (await this.client.call(method, args)).value;
   }
+}
+
+function wholeMessage(answer: unknown): WholeMessage {
+  const told = record(answer);
+  return { message: told.message, omitted: optional(told.omitted), hex: text(told.hex) };
 }
 
 function tailRow(row: unknown): TailRow {

@@ -3,6 +3,7 @@ import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import { Signal } from '@lumino/signaling';
 
 import type { Api, DeadLetter, Kind, TailRow } from './api';
+import type { Following } from './following';
 import type { Settings } from './settings';
 
 /** What the reader has selected: what menus and commands without arguments are about. */
@@ -12,7 +13,7 @@ export type Target =
   | { readonly kind: 'message'; readonly row: TailRow }
   | { readonly kind: 'consumer'; readonly channel: string; readonly client: string }
   | { readonly kind: 'dead'; readonly letter: DeadLetter }
-  | { readonly kind: 'diagnosis'; readonly text: string }
+  | { readonly kind: 'diagnosis'; readonly number: number; readonly text: string }
   | { readonly kind: 'client'; readonly key: string; readonly label: string };
 
 export class Selection {
@@ -55,6 +56,7 @@ export interface Context {
   readonly settings: Settings;
   readonly trans: TranslationBundle;
   readonly selection: Selection;
+  readonly following: Following;
   /** Seconds since 1970, on the server's clock as far as it is known. */
   now(): number;
   /** Run one of the commands in `COMMANDS`. */
@@ -80,5 +82,8 @@ export const COMMANDS = {
   pause: 'nbchannels:pause-messages',
   resend: 'nbchannels:resend-dead-letter',
   discard: 'nbchannels:discard-dead-letter',
+  dismiss: 'nbchannels:dismiss-diagnosis',
+  dismissAll: 'nbchannels:dismiss-diagnoses',
+  follow: 'nbchannels:follow-notebook',
   disconnect: 'nbchannels:disconnect-client'
 } as const;

@@ -6,7 +6,7 @@ import { sentence } from './api';
 import type { Pace } from './poller';
 import { Poller } from './poller';
 
-/** Answers of one refresh: 200 rows each. */
+/** Answers of one refresh: some hundred rows each. */
 const MOST_PAGES = 60;
 
 export interface Keyed {
@@ -39,7 +39,9 @@ export abstract class KeyedModel<Row extends Keyed> implements SectionModel {
   private readonly signal = new Signal<this, void>(this);
   private readonly poller: Poller;
   private stale = true;
+  /** As it was typed. */
   private sought = '';
+  private narrow: ((row: Row) => boolean) | null = null;
   private order: Order<Row>;
   private sorted: readonly Row[] | null = null;
   private open: Promise<void> | null = null;
@@ -70,8 +72,20 @@ export abstract class KeyedModel<Row extends Keyed> implements SectionModel {
   }
 
   set filter(sought: string) {
-    this.sought = sought.trim().toLowerCase();
+    if (sought !== this.sought) {
+      this.sought = sought;
+      this.tell();
+    }
+  }
+
+  /** Show only rows of which this holds; `null`: all. */
+  set scope(holds: ((row: Row) => boolean) | null) {
+    this.narrow = holds;
     this.tell();
+  }
+
+  get isNarrowed(): boolean {
+    return this.narrow !== null;
   }
 
   get sort(): string {
@@ -85,7 +99,13 @@ export abstract class KeyedModel<Row extends Keyed> implements SectionModel {
 
   /** The rows to show, filtered and in order. */
   get shown(): readonly Row[] {
-    this.sorted ??= [...this.rows.values()].filter(row => this.sought === '' || this.words(row).toLowerCase().includes(this.sought)).sort(this.order.compare);
+    if (this.sorted === null) {
+      const { narrow } = this;
+      const sought = this.sought.trim().toLowerCase();
+      this.sorted = [...this.rows.values()]
+        .filter(row => (narrow === null || narrow(row)) && (sought === '' || this.words(row).toLowerCase().includes(sought)))
+        .sort(this.order.compare);
+    }
     return this.sorted;
   }
 

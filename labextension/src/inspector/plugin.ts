@@ -4,6 +4,7 @@ import { Clipboard, ICommandPalette, MainAreaWidget, Notification, WidgetTracker
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -13,14 +14,19 @@ import { addCommands } from './actions/commands';
 import { tell } from './actions/dialogs';
 import { addMenus } from './actions/menus';
 import { PlotPanel } from './actions/plot';
+import { Announcements } from './announcements';
 import { Api, sentence } from './api';
+import { ArrangedInspector } from './arrangement';
+import { notebookInFront } from './around/front';
 import { Notices } from './around/notices';
-import { Pulse } from './around/pulse';
 import { RunningChannels } from './around/running';
 import { StatusChip } from './around/status';
 import type { Context } from './context';
 import { COMMANDS, Selection } from './context';
+import type { Scope } from './following';
+import { Following } from './following';
 import { plotIcon } from './icons';
+import { Memory } from './memory';
 import { channelsSection } from './panels/channels';
 import { ChannelsModel } from './panels/channels/model';
 import { clientsSection } from './panels/clients';
@@ -55,7 +61,7 @@ export const inspector: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
   description: 'Shows every channel, group, client and error of nbchannels in a sidebar.',
   autoStart: true,
-  optional: [ITranslator, ICommandPalette, ILayoutRestorer, ILabShell, INotebookTracker, ISettingRegistry, IStatusBar, IRunningSessionManagers],
+  optional: [ITranslator, ICommandPalette, ILayoutRestorer, ILabShell, INotebookTracker, ISettingRegistry, IStatusBar, IRunningSessionManagers, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     translator: Optional<ITranslator>,
@@ -65,7 +71,8 @@ export const inspector: JupyterFrontEndPlugin<void> = {
     notebooks: Optional<INotebookTracker>,
     registry: Optional<ISettingRegistry>,
     statusBar: Optional<IStatusBar>,
-    running: Optional<IRunningSessionManagers>
+    running: Optional<IRunningSessionManagers>,
+    state: Optional<IStateDB>
   ) => {
     const { baseUrl, wsUrl, token, appendToken } = app.serviceManager.serverSettings;
     configure({ baseUrl, wsUrl, token, appendToken });
@@ -74,11 +81,14 @@ export const inspector: JupyterFrontEndPlugin<void> = {
     const settings = new Settings();
     const api = new Api(pageClient());
     const selection = new Selection();
+    const announcements = new Announcements(api.client);
+    const following = new Following(api, () => notebookInFront(notebooks));
     const context: Context = {
       api,
       settings,
       trans,
       selection,
+      following,
       now: () => Date.now() / 1000,
       run: (command, args) => {
         app.commands.execute(command, args).catch((error: unknown) => {
@@ -95,7 +105,7 @@ export const inspector: JupyterFrontEndPlugin<void> = {
     const channels = new ChannelsModel(api, interval);
     const consumers = new ConsumersModel(api, interval);
     const clients = new ClientsModel(api, interval);
-    const problems = new ProblemsModel(api, interval);
+    const problems = new ProblemsModel(api, announcements, interval);
     const layer = new LayerModel(api, interval);
     const messages = new MessagesModel(api, settings);
 
@@ -116,8 +126,22 @@ export const inspector: JupyterFrontEndPlugin<void> = {
     app.shell.add(sidebar, 'right', { rank: RANK, type: 'Channels' });
     restorer?.add(sidebar, SIDEBAR);
     problems.changed.connect(() => {
-      sidebar.badge = problems.problems.length;
+      sidebar.badge = problems.count;
     });
+    notebooks?.currentChanged.connect(() => {
+      following.hurry();
+    });
+    following.changed.connect(() => {
+      narrow(following.scope);
+    });
+
+    const narrow = (scope: Scope | null): void => {
+      groups.scope = scope && (row => scope.has('group', row.key));
+      channels.scope = scope && (row => scope.has('channel', row.key));
+      consumers.scope = scope && (row => scope.has('client', row.clientKey));
+      clients.scope = scope && (row => scope.has('client', row.key));
+      messages.scope = scope && (row => scope.has(row.kind, row.name));
+    };
 
     const plots = new WidgetTracker<MainAreaWidget<PlotPanel>>({ namespace: 'nbchannels-plots' });
     const openPlot = async (group: string): Promise<void> => {
@@ -162,6 +186,11 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       isPaused: () => messages.paused,
       refresh: panel => {
         ({ groups, problems, clients })[panel].hurry();
+        if (panel === 'clients') {
+          // The Running panel lists them while their section is closed.
+          void clients.refresh();
+          void consumers.refresh();
+        }
       }
     });
     addMenus(app, palette, trans);
@@ -171,9 +200,8 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       name: widget => widget.content.group
     });
 
-    new Pulse(api, settings, layer, consumers);
     new Notices(
-      consumers,
+      announcements,
       settings,
       trans,
       words => {
@@ -183,7 +211,7 @@ export const inspector: JupyterFrontEndPlugin<void> = {
             {
               label: trans.__('Show'),
               callback: () => {
-                reveal('consumers');
+                reveal('problems');
               }
             }
           ]
@@ -191,10 +219,26 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       },
       () => sidebar.isVisible
     );
-    const chip = new StatusChip(api.client, layer, consumers, trans, () => {
-      reveal();
+    const chip = new StatusChip(api.client, layer, announcements, trans, () => {
+      reveal(announcements.problems > 0 ? 'problems' : undefined);
     });
     statusBar?.registerStatusItem(`${PLUGIN}-status`, { item: chip, align: 'right', rank: 90 });
+    if (state !== null) {
+      const arranged = new ArrangedInspector(sidebar, { groups, channels, consumers, clients }, messages, tail, following);
+      new Memory(state, arranged).restore().catch((error: unknown) => {
+        console.warn(`nbchannels: how the inspector was arranged is not known: ${sentence(error)}`);
+      });
+    }
+    // Not before the page stands, and in Notebook 7 only where there is a notebook.
+    void app.restored.then(() => {
+      if (labShell !== null || notebooks === null || notebooks.size > 0) {
+        announcements.open();
+      } else {
+        notebooks.widgetAdded.connect(() => {
+          announcements.open();
+        });
+      }
+    });
     running?.add(new RunningChannels(context, consumers, clients));
     if (registry !== null) {
       void registry.load(PLUGIN).then(

@@ -28,6 +28,12 @@ export class Redaction {
   }
 }
 
+/** A message as the reader may see it: the bytes would show what the tree hides. */
+export function redacted<Whole extends { readonly message: unknown; readonly hex: string }>(redaction: Redaction, told: Whole): Whole {
+  const message = redaction.apply(told.message);
+  return { ...told, message, hex: isRedacted(message) ? '' : told.hex };
+}
+
 /** Whether something in it was hidden, here or on the server. */
 export function isRedacted(value: unknown): boolean {
   if (value === HIDDEN) {
@@ -36,7 +42,8 @@ export function isRedacted(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.values(value).some(isRedacted);
 }
 
-function toPattern(glob: string): RegExp {
+/** A glob with `*` and `?` as a pattern; upper and lower case are the same. */
+export function toPattern(glob: string): RegExp {
   const body = [...glob.trim()].map(one => (one === '*' ? '.*' : one === '?' ? '.' : one.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')));
   return new RegExp(`^${body.join('')}$`, 'isu');
 }

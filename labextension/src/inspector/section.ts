@@ -125,6 +125,9 @@ export class Section extends Widget implements Toolbar.IWidgetToolbar {
           this.showBadge();
         }
       });
+    } else if (!this.isVisible) {
+      // Closed, its title still says how many there are.
+      this.showBadge();
     }
   }
 

@@ -11,8 +11,6 @@ export class Settings {
   readonly changed = new Signal<this, void>(this);
   /** Seconds between two questions of an open section. */
   interval = 1;
-  /** Seconds between two questions while nothing is open; 0: none. */
-  background = 10;
   /** Messages kept in the list. */
   messages = 1000;
   notify = true;
@@ -22,7 +20,6 @@ export class Settings {
   update(composite: unknown): void {
     const told = record(composite);
     this.interval = within(told.interval, 0.5, 60, 1);
-    this.background = told.background === 0 ? 0 : within(told.background, 5, 3600, 10);
     this.messages = Math.round(within(told.messages, 50, 1000, 1000));
     this.notify = told.notify !== false;
     this.redaction = new Redaction(Array.isArray(told.redact) ? told.redact.filter((glob): glob is string => typeof glob === 'string') : []);

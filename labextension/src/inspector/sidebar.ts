@@ -1,10 +1,13 @@
 import { SidePanel } from '@jupyterlab/ui-components';
 import type { ITranslator } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
 import { AccordionPanel } from '@lumino/widgets';
 
 import type { Disposer } from '../client/types';
 import type { Context } from './context';
+import { COMMANDS } from './context';
+import { FollowLine } from './followline';
 import { channelsIcon } from './icons';
 import type { Section } from './section';
 import { StateLine } from './state';
@@ -16,6 +19,8 @@ export const SIDEBAR = 'nbchannels-inspector';
 
 /** The sidebar: a state line, and the sections below each other. While it is shown the page keeps its connection. */
 export class Sidebar extends SidePanel {
+  /** Emitted when a section was opened or closed. */
+  readonly toggled = new Signal<this, void>(this);
   private holder: Disposer | null = null;
   private readonly sections: readonly Section[];
 
@@ -34,6 +39,11 @@ export class Sidebar extends SidePanel {
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Channels'));
     this.header.addWidget(new StateLine(api.client, trans));
+    this.header.addWidget(
+      new FollowLine(context.following, trans, () => {
+        context.run(COMMANDS.follow);
+      })
+    );
     for (const section of sections) {
       this.addWidget(section);
     }
@@ -47,21 +57,36 @@ export class Sidebar extends SidePanel {
       });
       content.expansionToggled.connect(() => {
         this.balance(content);
+        this.toggled.emit();
       });
     }
   }
 
-  /** Open a section, if it is closed. */
+  /** Open a section, if it is closed, and go there. */
   reveal(name: string): void {
     const index = this.sections.findIndex(section => section.name === name);
     if (index !== -1 && this.content instanceof AccordionPanel) {
       this.content.expand(index);
+      this.content.titles[index]?.focus();
     }
   }
 
   /** Which sections are open. */
   get openSections(): readonly string[] {
     return this.sections.filter(section => !section.isHidden).map(section => section.name);
+  }
+
+  set openSections(names: readonly string[]) {
+    const { content } = this;
+    if (content instanceof AccordionPanel) {
+      this.sections.forEach((section, index) => {
+        if (names.includes(section.name)) {
+          content.expand(index);
+        } else {
+          content.collapse(index);
+        }
+      });
+    }
   }
 
   /** A number at the icon; 0: none. */
@@ -78,6 +103,14 @@ export class Sidebar extends SidePanel {
   override dispose(): void {
     this.release();
     super.dispose();
+  }
+
+  /** Whoever asked for it goes on here, with the keyboard too. */
+  protected override onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    if (this.content instanceof AccordionPanel && !this.node.contains(document.activeElement)) {
+      this.content.titles[0]?.focus();
+    }
   }
 
   protected override onAfterAttach(message: Message): void {
@@ -113,11 +146,13 @@ export class Sidebar extends SidePanel {
   private hold(): void {
     if (this.isVisible) {
       this.holder ??= this.context.api.client.hold();
+      this.context.following.visible = true;
     }
   }
 
   private release(): void {
     this.holder?.dispose();
     this.holder = null;
+    this.context.following.visible = false;
   }
 }

@@ -5,7 +5,7 @@ import { ProtocolError } from './errors';
 import type { Limits, Position, TargetKind, WireError } from './events';
 
 export type ServerControl =
-  | { readonly op: 'welcome'; readonly server: string; readonly version: string; readonly connection: number; readonly user: string; readonly limits: Limits }
+  | { readonly op: 'welcome'; readonly server: string; readonly version: string; readonly connection: number; readonly user: string; readonly limits: Limits; readonly backend: string; readonly trouble: string | null }
   | SubscribedControl
   | { readonly op: 'unsubscribed'; readonly group: string; readonly error: WireError | null }
   | GapControl
@@ -15,6 +15,7 @@ export type ServerControl =
   | { readonly op: 'error'; readonly id: number | null; readonly error: WireError }
   | { readonly op: 'heartbeat'; readonly logs: readonly (readonly [log: number, sent: number, top: number])[] }
   | { readonly op: 'goaway'; readonly reason: string; readonly spread: number }
+  | { readonly op: 'layer'; readonly trouble: string | null }
   | { readonly op: 'challenge' | 'proof' };
 
 export type ServerOp = ServerControl['op'];
@@ -139,6 +140,11 @@ class Fields {
     return new Fields({ ...map(this.any(key), this.place(key)), op: this.place(key) });
   }
 
+  /** A text, or nothing. */
+  word(key: string): string | null {
+    return this.maybe(key, found => this.text(found));
+  }
+
   /** `null` (or nothing) stays `null`. */
   maybe<T>(key: string, read: (key: string) => T): T | null {
     const value = this.any(key);
@@ -213,7 +219,9 @@ const READERS: ReadonlyMap<string, (fields: Fields) => ServerControl> = new Map<
         window: limits.whole('window'),
         windowBytes: limits.whole('window_bytes'),
         subscriptions: limits.whole('subscriptions')
-      }
+      },
+      trouble: f.maybe('layer', key => f.map(key).maybe('trouble', () => f.map(key).text('trouble'))),
+      backend: f.maybe('layer', key => f.map(key))?.word('backend') ?? ''
     };
   }],
   ['subscribed', f => ({ op: 'subscribed', group: f.text('group'), id: f.whole('id'), ...standing(f) })],
@@ -232,6 +240,7 @@ const READERS: ReadonlyMap<string, (fields: Fields) => ServerControl> = new Map<
   ['error', f => ({ op: 'error', id: f.maybe('id', key => f.whole(key)), error: f.error('error') })],
   ['heartbeat', f => ({ op: 'heartbeat', logs: f.list('logs').map(readLog) })],
   ['goaway', f => ({ op: 'goaway', reason: f.text('reason'), spread: f.seconds('spread') })],
+  ['layer', f => ({ op: 'layer', trouble: f.maybe('trouble', key => f.text(key)) })],
   // Only kernels are challenged; the session refuses these.
   ['challenge', () => ({ op: 'challenge' })],
   ['proof', () => ({ op: 'proof' })]

@@ -80,6 +80,10 @@ export interface WelcomedEvent {
   readonly connection: number;
   readonly user: string;
   readonly limits: Limits;
+  /** Why the layer of the server does not answer now, in a sentence. */
+  readonly trouble: string | null;
+  /** One word for where the server's layer lives: `memory`, `redis`, `foreign`; empty if it does not say. */
+  readonly backend: string;
 }
 
 export interface SubscribedEvent {
@@ -169,6 +173,12 @@ export interface GoawayEvent {
   readonly spread: number;
 }
 
+/** The layer of the server does not answer, for this reason; null: it answers again. */
+export interface LayerEvent {
+  readonly event: 'layer';
+  readonly trouble: string | null;
+}
+
 export type SessionEvent =
   | WelcomedEvent
   | SubscribedEvent
@@ -182,4 +192,5 @@ export type SessionEvent =
   | ErrorEvent
   | DeliveryEvent
   | CloseEvent
-  | GoawayEvent;
+  | GoawayEvent
+  | LayerEvent;

@@ -33,7 +33,8 @@ const HEEDED: Readonly<Record<SessionState, ReadonlySet<ServerOp>>> = {
   CLOSED: new Set(),
   CONNECTING: new Set<ServerOp>(['welcome', 'error', 'heartbeat', 'goaway']),
   OPEN: new Set<ServerOp>([
-    'subscribed', 'unsubscribed', 'gap', 'accepted', 'rejected', 'result', 'error', 'heartbeat', 'goaway'
+    'subscribed', 'unsubscribed', 'gap', 'accepted', 'rejected', 'result', 'error', 'heartbeat', 'goaway',
+    'layer'
   ])
 };
 
@@ -325,13 +326,16 @@ export class ClientSession {
       case 'goaway':
         this.happened.push({ event: 'goaway', reason: control.reason, spread: control.spread });
         break;
+      case 'layer':
+        this.happened.push({ event: 'layer', trouble: control.trouble });
+        break;
       case 'challenge':
       case 'proof':
         break;
     }
   }
 
-  private welcome({ server, version, connection, user, limits }: ServerControl & { readonly op: 'welcome' }): void {
+  private welcome({ server, version, connection, user, limits, backend, trouble }: ServerControl & { readonly op: 'welcome' }): void {
     this.step('welcomed');
     this.limits = limits;
     if (server !== this.server) {
@@ -344,7 +348,7 @@ export class ClientSession {
       this.connections.delete(oldest ?? connection);
     }
     this.connections.add(connection);
-    this.happened.push({ event: 'welcomed', server, version, connection, user, limits });
+    this.happened.push({ event: 'welcomed', server, version, connection, user, limits, backend, trouble });
     this.out.push(...this.held);
     this.held = [];
     for (const [channel, credit] of this.deliveries.open()) {

@@ -46,7 +46,15 @@ export function describe(health: Health): Statement {
     if (connection.status !== 'live' && connection.detail !== '') {
       sentences.push(connection.detail);
     }
-    if (connection.status !== 'live' && health.silence !== null) {
+    if (connection.foreign === true) {
+      parts.push('foreign');
+      sentences.push("The channels are another site's: its history begins with the first who watched, and what it loses is not told.");
+    }
+    if (connection.trouble !== undefined) {
+      tone = 'warn';
+      parts.splice(0, 1, 'stale');
+      sentences.splice(0, 1, 'Connected to the Jupyter server, which has lost what it shares messages by: nothing new comes until it is back.', connection.trouble);
+    } else if (connection.status !== 'live' && health.silence !== null) {
       parts.push('stale');
       sentences.push('The picture shows what was received before.');
     }

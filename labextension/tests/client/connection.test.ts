@@ -45,6 +45,19 @@ describe('connecting', () => {
     expect(statuses()).toEqual(['connecting', 'connecting', 'live']);
   });
 
+  it('knows a layer that is another site\'s', async () => {
+    const { world, client, server } = setUp();
+    server.layer = { alias: 'default', backend: 'foreign' };
+    watch(client);
+    await world.pass(1);
+    expect(client.state).toMatchObject({ status: 'live', foreign: true });
+    server.layer = { alias: 'default', backend: 'memory' };
+    world.socket.serverCloses(1006);
+    await world.pass(10);
+    expect(client.state.status).toBe('live');
+    expect(client.state.foreign).toBeUndefined();
+  });
+
   it('is one socket for all groups, closed 30 s after the last subscription', async () => {
     const { world, client } = setUp();
     const one = watch(client);
@@ -142,7 +155,7 @@ describe('refusals', () => {
     expect(world.ticketRequests).toHaveLength(4);
   });
 
-  it.each([4501, 4502, 4503, 4504, 4505, 4506, 4999])('%i: stop, with a sentence', async code => {
+  it.each([4501, 4502, 4503, 4504, 4505, 4506, 4507, 4999])('%i: stop, with a sentence', async code => {
     const { world, client, server } = setUp();
     watch(client);
     await world.pass(1);
@@ -151,6 +164,15 @@ describe('refusals', () => {
     expect(client.state).toMatchObject({ status: 'refused', code });
     expect(client.state.detail).toMatch(/[a-z].*[a-z]: |\.$/);
     expect(world.sockets).toHaveLength(1);
+  });
+
+  it('4507: who did it, and how to come back', async () => {
+    const { world, client, server } = setUp();
+    watch(client);
+    await world.pass(1);
+    server.cut(4507);
+    await world.pass(60);
+    expect(client.state.detail).toBe('Someone who looks after this server disconnected this page: reload it to connect again.');
   });
 });
 

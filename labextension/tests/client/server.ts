@@ -42,6 +42,7 @@ export class FakeServer {
   window = 512;
   down = false;
   id = 's1';
+  layer: Record<string, unknown> = {};
   /** Refuse subscriptions to these groups. */
   readonly forbidden = new Set<string>();
   private connections = 0;
@@ -129,7 +130,7 @@ export class FakeServer {
         }
         reply({
           op: 'welcome', server: this.id, version: '0.1.0', connection: peer.number, user: 'ada', heartbeat: 20,
-          limits: { message: 16777216, window: this.window, window_bytes: 1048576, subscriptions: 256 }, layer: {}
+          limits: { message: 16777216, window: this.window, window_bytes: 1048576, subscriptions: 256 }, layer: this.layer
         });
         for (const ask of record.subscriptions as Ask[]) {
           this.subscribe(peer, ask, reply);

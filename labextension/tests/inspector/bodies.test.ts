@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { Announcements } from '../../src/inspector/announcements';
 import { SendForm } from '../../src/inspector/actions/sendform';
 import { Api } from '../../src/inspector/api';
 import { COMMANDS } from '../../src/inspector/context';
@@ -75,9 +76,11 @@ describe('whatever it is, it is text:', () => {
       tail: () => ({ top: 1 }),
       tail_read: () => ({ top: 1, missed: 0, rows: [[1, 'group', evil, 1, 1, 9, evil, 1, { [evil]: evil }, null]] }),
       inspect_message: () => ({ message: { [evil]: [evil, { [evil]: evil }], array: { array: evil, shape: [evil], bytes: 1 } }, omitted: evil, hex: evil }),
+      inspect_dead: () => ({ message: { [evil]: [evil] }, omitted: evil, hex: evil }),
+      belongings: () => ({ groups: [evil], channels: [evil], clients: [evil] }),
       dead_letters: () => [{ number: 1, channel: evil, reason: evil, error: evil, traceback: evil, consumer: evil, time: 9, sent: 1, retries: 1, bytes: 1 }],
-      diagnoses: () => ({ diagnoses: [{ kind: evil, sentence: evil, subject: evil, detail: evil, client: evil, where: evil, count: 2, time: 5 }] }),
-      inspect_layer: () => ({ alias: evil, backend: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
+      diagnoses: () => ({ diagnoses: [{ number: 1, kind: evil, sentence: evil, subject: evil, detail: evil, client: evil, where: evil, count: 2, time: 5 }] }),
+      inspect_layer: () => ({ alias: evil, backend: evil, trouble: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
       names: () => ({ groups: [evil], channels: [evil] })
     });
     const context = fakeContext(client);
@@ -87,7 +90,7 @@ describe('whatever it is, it is text:', () => {
     const channels = new ChannelsModel(api, second, pace);
     const consumers = new ConsumersModel(api, second, pace);
     const clients = new ClientsModel(api, second, pace);
-    const problems = new ProblemsModel(api, second, pace);
+    const problems = new ProblemsModel(api, new Announcements(client), second, pace);
     const layer = new LayerModel(api, second, pace);
     const messages = new MessagesModel(api, new Settings(), pace);
     const bodies: Body[] = [
@@ -145,7 +148,10 @@ describe('a panel', () => {
   it('selects a row with its details and actions, and lets it go', async () => {
     const client = new FakeClient({
       inspect: () => changes([['a', 12, 3, 2000, 1, 0, 940, 'e'], ['b', 1, 1, 1, 0, 0, null, 'e']]),
-      presence: () => [{ kind: 'page', user: 'Ada', label: '', as: 'subscriber' }]
+      presence: () => [
+        { kind: 'page', user: 'Ada', label: '', as: 'subscriber', here: true },
+        { kind: 'kernel', user: 'kernel:1', label: 'b.ipynb', as: 'member', here: false }
+      ]
     });
     const context = fakeContext(client);
     const model = new GroupsModel(context.api, second, new FakePace());
@@ -157,6 +163,7 @@ describe('a panel', () => {
     await click(root, '.nbc-row');
     expect(context.selection.target).toEqual({ kind: 'group', name: 'a' });
     expect(root.querySelector('.nbc-detail')?.textContent).toContain('Ada');
+    expect([...root.querySelectorAll('.nbc-person .nbc-far')].map(how => how.textContent)).toEqual(['subscriber', 'member, elsewhere']);
     [...root.querySelectorAll<HTMLButtonElement>('.nbc-action')].find(button => button.textContent === 'Plot')!.click();
     expect(context.ran).toEqual([{ command: COMMANDS.plot, args: { group: 'a' } }]);
     expect(client.count('presence')).toBe(1);
@@ -382,5 +389,23 @@ describe('the form', () => {
     form.element.querySelector('textarea')!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true }));
     await settle();
     expect([client.sent.length, heard]).toEqual([1, 0]);
+  });
+});
+
+describe('the layer', () => {
+  it('says why it does not answer', async () => {
+    const facts = { alias: 'default', backend: 'Redis', uptime: 1, statistics: {}, connections: 1, capacity: {}, loop_delay: 0 };
+    const client = new FakeClient({ inspect_layer: () => facts });
+    const context = fakeContext(client);
+    const layer = new LayerModel(context.api, second, new FakePace());
+    await layer.refresh();
+    const body = new LayerBody(context, layer);
+    const root = await shown(body);
+    const line = root.querySelector<HTMLElement>('.nbc-backend')!;
+    expect([line.textContent, line.dataset['tone']]).toEqual(['Redis', 'plain']);
+    client.methods.inspect_layer = () => ({ ...facts, trouble: 'it does not answer' });
+    await layer.refresh();
+    body.update();
+    expect([line.textContent, line.dataset['tone']]).toEqual(['Redis: it does not answer', 'bad']);
   });
 });

@@ -2,11 +2,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Answer } from '../../src/client/calls';
 import { CallError } from '../../src/client/calls';
-import type { ConnectionState, Disposer, Receipt } from '../../src/client/types';
+import type { ConnectionState, Disposer, Receipt, StreamListener, SubscribeOptions } from '../../src/client/types';
 import type { InspectorClient, Kind } from '../../src/inspector/api';
 import { Api } from '../../src/inspector/api';
 import type { Context } from '../../src/inspector/context';
 import { Selection } from '../../src/inspector/context';
+import { Following } from '../../src/inspector/following';
 import type { Pace } from '../../src/inspector/poller';
 import { Settings } from '../../src/inspector/settings';
 
@@ -63,6 +64,21 @@ export class FakeClient implements InspectorClient {
       throw this.receipt;
     }
     return this.receipt;
+  }
+
+  /** Groups that are subscribed to, each with its listener. */
+  readonly streams = new Map<string, StreamListener>();
+  readonly asked: SubscribeOptions[] = [];
+
+  subscribe(group: string, options: SubscribeOptions, listener: StreamListener): Disposer {
+    this.asked.push(options);
+    this.streams.set(group, listener);
+    return { dispose: () => void (this.streams.get(group) === listener && this.streams.delete(group)) };
+  }
+
+  /** The server sends a message to a group. */
+  push(group: string, content: unknown): void {
+    this.streams.get(group)!.messages([{ group, epoch: 'e', offset: 1, time: 0, own: false, retried: false, size: 1, content: () => content }]);
   }
 
   hold(): Disposer {
@@ -148,11 +164,13 @@ export interface FakeContext extends Context {
   readonly copied: string[];
 }
 
-export function fakeContext(client: FakeClient): FakeContext {
+export function fakeContext(client: FakeClient, pace: Pace = new FakePace()): FakeContext {
   const ran: FakeContext['ran'] = [];
   const copied: string[] = [];
+  const api = new Api(client, () => 0);
   return {
-    api: new Api(client, () => 0),
+    api,
+    following: new Following(api, () => ({ path: 'work/a.ipynb', kernel: 'k', views: ['seen'] }), pace),
     settings: new Settings(),
     trans,
     selection: new Selection(),

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 
+import type { News } from '../../src/inspector/announcements';
+import { Announcements } from '../../src/inspector/announcements';
 import { Api } from '../../src/inspector/api';
 import { Notices } from '../../src/inspector/around/notices';
-import { Pulse } from '../../src/inspector/around/pulse';
-import { ConsumersModel } from '../../src/inspector/panels/consumers/model';
 import { GroupsModel } from '../../src/inspector/panels/groups/model';
 import { LayerModel } from '../../src/inspector/panels/layer/model';
 import { ProblemsModel } from '../../src/inspector/panels/problems/model';
@@ -14,8 +14,6 @@ import { changes, FakeClient, FakePace, LIVE, LOST, settle, trans } from './fake
 
 const second = (): number => 1;
 const group = (name: string, offset = 1, last: number | null = 1000): unknown[] => [name, offset, 1, 10, 0, 0, last, 'e'];
-const consumer = (key: string, failed = 0): unknown[] =>
-  [key, 'work', 'run', '/a/b.ipynb', 'kernel', 'main', [], true, 0, 1, failed, 0, failed, 0, 0.1, failed > 0 ? 'ValueError: no' : '', 'kernel-1'];
 
 describe('a poller', () => {
   it('asks at once, then again after each interval, and never while the last is open', async () => {
@@ -189,12 +187,10 @@ describe('rows of a panel', () => {
 describe('settings', () => {
   it('are brought into their limits', () => {
     const settings = new Settings();
-    settings.update({ interval: 0.01, background: 1, messages: 1e9, redact: ['a', 7], notify: false });
-    expect([settings.interval, settings.background, settings.messages, settings.notify]).toEqual([0.5, 5, 1000, false]);
-    settings.update({ background: 0 });
-    expect([settings.interval, settings.background, settings.notify]).toEqual([1, 0, true]);
+    settings.update({ interval: 0.01, messages: 1e9, redact: ['a', 7], notify: false });
+    expect([settings.interval, settings.messages, settings.notify]).toEqual([0.5, 1000, false]);
     settings.update(null);
-    expect(settings.background).toBe(10);
+    expect([settings.interval, settings.notify]).toEqual([1, true]);
   });
 });
 
@@ -207,7 +203,7 @@ describe('what went wrong', () => {
       diagnoses: () => ({ diagnoses: [{ kind: 'no-reply', sentence: 'S', subject: '', detail: '', client: 'k', where: 'kernel', count: 3, time: 9 }] })
     });
     const pace = new FakePace();
-    const model = new ProblemsModel(new Api(client), second, pace);
+    const model = new ProblemsModel(new Api(client), new Announcements(client), second, pace);
     model.start();
     await pace.pass(5.9);
     expect(model.problems.map(({ kind }) => kind)).toEqual(['diagnosis', 'dead']);
@@ -215,53 +211,133 @@ describe('what went wrong', () => {
     expect(client.calls.find(({ method }) => method === 'dead_letters')?.args).toEqual({ limit: 20, contents: false });
   });
 
-  it('is told of, not too often, and not to those who see it anyway', async () => {
-    let failed = 3;
-    const client = new FakeClient({ inspect: () => changes([consumer('a', failed)]) });
-    const model = new ConsumersModel(new Api(client), second, new FakePace());
+  it('is looked at when the server says so, if the section is open', async () => {
+    const client = new FakeClient({ dead_letters: () => [], diagnoses: () => ({ diagnoses: [] }) });
+    const announcements = new Announcements(client);
+    const pace = new FakePace();
+    const model = new ProblemsModel(new Api(client), announcements, second, pace);
+    announcements.open();
+    client.streams.get('nbchannels.problems')!.subscribed!({ epoch: 'e', top: 0, recovered: true });
+    client.push('nbchannels.problems', { dead: 1, diagnoses: 2 });
+    await pace.pass(60);
+    expect([client.calls.length, model.count]).toEqual([0, 3]);
+    model.start();
+    await pace.pass(1);
+    expect(client.count('dead_letters')).toBe(1);
+    client.push('nbchannels.problems', { dead: 0, diagnoses: 2 });
+    await pace.pass(1);
+    // The list is newer than what was announced.
+    expect([client.count('dead_letters'), model.count]).toEqual([2, 0]);
+    await pace.pass(7);
+    expect(client.count('dead_letters')).toBe(2);
+  });
+});
+
+const NEWS = { kind: 'failed', name: 'work', who: 'run in a/b.ipynb', sentence: 'ValueError: no' };
+
+describe('announcements', () => {
+  const scene = (): { client: FakeClient; announcements: Announcements; heard: (News | null)[]; said: () => number; push: (news?: unknown, dead?: number) => void; stand: (top: number) => void } => {
+    const client = new FakeClient();
+    const announcements = new Announcements(client);
+    const heard: (News | null)[] = [];
+    announcements.changed.connect((_, news) => void heard.push(news));
+    announcements.open();
+    return {
+      client,
+      announcements,
+      heard,
+      said: () => client.asked.length,
+      push: (news: unknown = null, dead = 1) => {
+        client.push('nbchannels.problems', { dead, diagnoses: 0, failed: dead, news });
+      },
+      stand: top => {
+        client.streams.get('nbchannels.problems')!.subscribed!({ epoch: 'e', top, recovered: true });
+      }
+    };
+  };
+
+  it('ask for the newest entry once, and for nothing else', () => {
+    const { client, announcements, said } = scene();
+    announcements.open();
+    expect(client.asked).toEqual([{ since: { last: 1 }, mode: 'latest' }]);
+    expect([client.calls.length, client.holders, said()]).toEqual([0, 0, 1]);
+  });
+
+  it('tell how it stands, and as news only what has come since', () => {
+    const { announcements, heard, push, stand } = scene();
+    stand(5);
+    push(NEWS, 5);
+    expect([heard, announcements.problems, announcements.told]).toEqual([[null], 5, true]);
+    push(NEWS, 6);
+    expect([heard[1], announcements.problems]).toEqual([NEWS, 6]);
+  });
+
+  it('know that the first is news where there was none before', () => {
+    const { heard, push, stand } = scene();
+    stand(0);
+    push(NEWS);
+    expect(heard).toEqual([NEWS]);
+  });
+
+  it('begin anew with another server, and stay with it over a lost connection', () => {
+    const { client, announcements, said, push, stand } = scene();
+    stand(1);
+    push(NEWS, 3);
+    const listener = client.streams.get('nbchannels.problems')!;
+    listener.discontinuity!({ kind: 'gap', reason: 'conflated', lost: 4 });
+    expect([announcements.problems, said()]).toEqual([3, 1]);
+    listener.discontinuity!({ kind: 'epoch', reason: 'epoch', lost: null });
+    expect([announcements.problems, said()]).toEqual([0, 2]);
+    push(NEWS, 2);
+    expect(announcements.problems).toBe(2);
+  });
+
+  it('say when the server does not tell, and understand nothing wrong', () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const { client, announcements, heard, push, stand } = scene();
+    stand(0);
+    client.push('nbchannels.problems', 'nonsense');
+    client.push('nbchannels.problems', { dead: 'x', diagnoses: NaN, news: [1] });
+    expect([announcements.problems, heard]).toEqual([0, [null, null]]);
+    push(null, 2);
+    client.streams.get('nbchannels.problems')!.ended!({ code: 'forbidden', message: 'you may not read' });
+    expect([announcements.told, announcements.problems, warn.mock.calls.length]).toEqual([false, 0, 1]);
+    warn.mockRestore();
+  });
+
+  it('become notices, not too often, and not for those who see it anyway', () => {
+    const { announcements, push, stand } = scene();
     const settings = new Settings();
     const said: string[] = [];
     let now = 0;
     let looking = false;
-    new Notices(model, settings, trans, words => void said.push(words), () => looking, () => now);
-    await model.refresh();
-    expect(said).toEqual([]); // it had failed before
-    failed = 4;
-    await model.refresh();
-    expect(said).toEqual(['Consumer of "work" in b.ipynb failed: ValueError: no']);
-    failed = 10;
+    const notices = new Notices(announcements, settings, trans, words => void said.push(words), () => looking, () => now);
+    stand(0);
+    push({ ...NEWS, kind: 'nobody-listens' }); // told on the line that sent
+    expect(said).toEqual([]);
+    push(NEWS);
+    expect(said).toEqual(['Consumer of "work" failed: ValueError: no']);
     now = 5;
-    await model.refresh();
+    push(NEWS);
+    push({ ...NEWS, kind: 'expired' });
     expect(said).toHaveLength(1);
-    failed = 11;
     now = 40;
-    await model.refresh();
-    expect(said[1]).toBe('Consumer of "work" in b.ipynb failed: ValueError: no (7 failures)');
-    looking = true;
-    failed = 12;
+    push({ kind: 'no-handler', name: 'Index', who: 'a/b.ipynb', sentence: 'Index has no handler' });
+    expect(said[1]).toBe('b.ipynb: Index has no handler (and 2 more)');
     now = 100;
-    await model.refresh();
+    looking = true;
+    push(NEWS);
     looking = false;
     settings.update({ notify: false });
-    failed = 13;
+    push(NEWS);
+    settings.update({});
     now = 200;
-    await model.refresh();
-    expect(said).toHaveLength(2);
-  });
-
-  it('is looked for in the background by two small questions, or by none', async () => {
-    const client = new FakeClient({ inspect: () => changes([]), inspect_layer: () => FACTS });
-    const pace = new FakePace();
-    const settings = new Settings();
-    const api = new Api(client);
-    const pulse = new Pulse(api, settings, new LayerModel(api, second, pace), new ConsumersModel(api, second, pace), pace);
-    await pace.pass(29);
-    expect(client.calls).toHaveLength(6);
-    expect(client.holders).toBe(0);
-    settings.update({ background: 0 });
-    await pace.pass(100);
-    expect(client.calls).toHaveLength(6);
-    pulse.dispose();
+    push({ ...NEWS, kind: 'expired' });
+    expect(said[2]).toBe('A message of "work" was given up: nobody took it in time.');
+    now = 300;
+    notices.dispose();
+    push(NEWS);
+    expect(said).toHaveLength(3);
   });
 });
 

@@ -4,14 +4,23 @@ import type { AccordionPanel } from '@lumino/widgets';
 import { Widget } from '@lumino/widgets';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { Announcements } from '../../src/inspector/announcements';
+import { ArrangedInspector } from '../../src/inspector/arrangement';
 import { StatusChip } from '../../src/inspector/around/status';
-import { ConsumersModel } from '../../src/inspector/panels/consumers/model';
 import { groupsBody } from '../../src/inspector/panels/groups/body';
 import { GroupsModel } from '../../src/inspector/panels/groups/model';
 import { LayerBody } from '../../src/inspector/panels/layer/body';
 import { LayerModel } from '../../src/inspector/panels/layer/model';
+import { Following } from '../../src/inspector/following';
+import type { Arranged, Arrangement } from '../../src/inspector/memory';
+import { Memory } from '../../src/inspector/memory';
+import { messagesSection } from '../../src/inspector/panels/messages';
+import { MessagesModel } from '../../src/inspector/panels/messages/model';
+import { ProblemsBody } from '../../src/inspector/panels/problems/body';
+import { ProblemsModel } from '../../src/inspector/panels/problems/model';
 import { Section } from '../../src/inspector/section';
 import { Sidebar } from '../../src/inspector/sidebar';
+import type { FakeContext } from './fake';
 import { changes, fakeContext, FakeClient, FakePace, frame, LIVE, LOST, trans } from './fake';
 
 // What JupyterLab's own components are made of; they do not run outside a browser.
@@ -36,7 +45,8 @@ vi.mock('@jupyterlab/ui-components', async () => {
       this.content.addWidget(widget);
     }
   }
-  return { Toolbar, SidePanel, LabIcon: vi.fn() };
+  const icon = { element: () => document.createElement('span') };
+  return { Toolbar, SidePanel, LabIcon: vi.fn(), clearIcon: icon, filterIcon: icon, pauseIcon: icon, runIcon: icon };
 });
 
 const second = (): number => 1;
@@ -47,6 +57,8 @@ interface Scene {
   readonly pace: FakePace;
   readonly sidebar: Sidebar;
   readonly content: AccordionPanel;
+  readonly groups: GroupsModel;
+  readonly context: FakeContext;
   frames(): number;
 }
 
@@ -65,7 +77,7 @@ function scene(): Scene {
     {} as ITranslator
   );
   const frames = vi.spyOn(globalThis, 'requestAnimationFrame');
-  return { client, pace, sidebar, content: sidebar.content as AccordionPanel, frames: () => frames.mock.calls.length };
+  return { client, pace, sidebar, groups, context, content: sidebar.content as AccordionPanel, frames: () => frames.mock.calls.length };
 }
 
 beforeEach(() => {
@@ -159,29 +171,178 @@ describe('the sidebar', () => {
 });
 
 describe('the chip in the status bar', () => {
-  it('says state, rate and failures, and asks nothing itself', async () => {
-    const client = new FakeClient({ inspect_layer: () => FACTS, inspect: () => changes([]) });
+  it('says state, problems, and a rate while one is looked at, and asks nothing itself', async () => {
+    const client = new FakeClient({ inspect_layer: () => FACTS });
     const { api } = fakeContext(client);
     let sent = 0;
     let now = 0;
     client.methods.inspect_layer = () => ({ ...FACTS, statistics: { sent: (sent += 30), group_sent: 0, groups: 2, channels: 1 } });
-    const layer = new LayerModel(api, second, new FakePace(), () => (now += 1));
-    const consumers = new ConsumersModel(api, second, new FakePace());
+    const pace = new FakePace();
+    const layer = new LayerModel(api, second, pace, () => (now += 1));
+    const announcements = new Announcements(client);
     let opened = 0;
     client.become({ status: 'connecting', detail: '', code: null });
-    const chip = new StatusChip(client, layer, consumers, trans, () => void (opened += 1));
+    const chip = new StatusChip(client, layer, announcements, trans, () => void (opened += 1));
     const button = chip.node.querySelector('button')!;
-    expect([button.textContent, button.dataset['tone']]).toEqual(['Channels', 'idle']);
+    const says = (): (string | undefined)[] => [button.textContent, button.dataset['tone']];
+    expect(says()).toEqual(['Channels', 'idle']);
     client.become(LIVE);
     expect(client.calls).toHaveLength(0);
-    await layer.refresh();
-    await layer.refresh();
-    expect(button.textContent).toBe('Channels live · 30/s');
-    client.methods.inspect = () => changes([['k/1', 'work', 'f', 'n', 'kernel', '', [], true, 0, 1, 2, 0, 2, 0, 0, 'E', 'k']]);
-    await consumers.refresh();
-    expect([button.textContent, button.dataset['tone']]).toEqual(['Channels live · 30/s · 2 failures', 'bad']);
+    expect(says()).toEqual(['Channels live', 'good']);
+    layer.start();
+    await pace.pass(1.5);
+    expect(says()).toEqual(['Channels live · 30/s', 'good']);
+    layer.stop();
+    expect(says()).toEqual(['Channels live', 'good']);
+    announcements.open();
+    client.push('nbchannels.problems', { dead: 1, diagnoses: 1 });
+    expect(says()).toEqual(['Channels live · 2 problems', 'bad']);
+    client.push('nbchannels.problems', { dead: 0, diagnoses: 0 });
+    expect(says()).toEqual(['Channels live', 'good']);
     button.click();
     expect(opened).toBe(1);
     chip.dispose();
+  });
+});
+
+describe('a closed section', () => {
+  it('says at its title how many problems there are', async () => {
+    const client = new FakeClient({ dead_letters: () => [], diagnoses: () => ({ diagnoses: [] }) });
+    const context = fakeContext(client);
+    const pace = new FakePace();
+    const announcements = new Announcements(client);
+    const model = new ProblemsModel(context.api, announcements, second, pace);
+    const sidebar = new Sidebar(context, [new Section({ name: 'problems', label: 'Problems', model, body: new ProblemsBody(context, model), open: false })], {} as ITranslator);
+    Widget.attach(sidebar, document.body);
+    const [title] = (sidebar.content as AccordionPanel).titles;
+    announcements.open();
+    client.streams.get('nbchannels.problems')!.subscribed!({ epoch: 'e', top: 0, recovered: true });
+    client.push('nbchannels.problems', { dead: 1, diagnoses: 1 });
+    expect(title!.getAttribute('aria-label')).toBe('Problems, 2 problems');
+    client.push('nbchannels.problems', { dead: 0, diagnoses: 0 });
+    expect(title!.getAttribute('aria-label')).toBe('Problems');
+    await pace.pass(60);
+    expect(client.calls).toEqual([]);
+  });
+});
+
+describe('the notebook in front', () => {
+  const belongings = (): unknown => ({ groups: ['a'], channels: ['work', 'sensor.*'], clients: ['kernel-1'] });
+
+  it('narrows the lists while that is wished and seen', async () => {
+    const client = new FakeClient({ belongings, inspect: () => changes([['a', 1, 1, 1, 0, 0, 999, 'e'], ['seen', 1, 1, 1, 0, 0, 999, 'e'], ['other', 1, 1, 1, 0, 0, 999, 'e']]) });
+    const pace = new FakePace();
+    const context = fakeContext(client, pace);
+    const { following } = context;
+    const groups = new GroupsModel(context.api, second, pace);
+    following.changed.connect(() => {
+      const { scope } = following;
+      groups.scope = scope && (row => scope.has('group', row.key));
+    });
+    const sidebar = new Sidebar(context, [new Section({ name: 'groups', label: 'Groups', model: groups, body: groupsBody(context, groups), open: true })], {} as ITranslator);
+    sidebar.hide();
+    Widget.attach(sidebar, document.body);
+    following.on = true;
+    await pace.pass(60);
+    expect(client.calls).toEqual([]);
+    sidebar.show();
+    await pace.pass(0.5);
+    expect(client.calls.find(({ method }) => method === 'belongings')?.args).toEqual({ kernel: 'k', views: true });
+    expect(groups.shown.map(({ key }) => key)).toEqual(['a', 'seen']);
+    const button = sidebar.node.querySelector('.nbc-follow')!;
+    expect([button.textContent, button.getAttribute('aria-pressed')]).toEqual(['Only a.ipynb', 'true']);
+    const { scope } = following;
+    expect([scope!.has('channel', 'sensor.x'), scope!.has('channel', 'sensor'), scope!.has('client', 'kernel-1'), scope!.has('client', 'kernel-2')]).toEqual([true, false, true, false]);
+    following.on = false;
+    expect(groups.shown.map(({ key }) => key)).toEqual(['a', 'other', 'seen']);
+    const asked = client.count('belongings');
+    await pace.pass(60);
+    expect(client.count('belongings')).toBe(asked);
+    sidebar.dispose();
+  });
+
+  it('may be none, and a server may refuse', async () => {
+    const client = new FakeClient({ belongings: () => { throw new Error('you may not'); } });
+    const pace = new FakePace();
+    const { api } = fakeContext(client, pace);
+    const none = new Following(api, () => null, pace);
+    none.visible = true;
+    none.on = true;
+    await pace.pass(0.5);
+    expect([client.calls.length, none.scope!.has('group', 'a'), none.path]).toEqual([0, false, '']);
+    none.dispose();
+    const refused = new Following(api, () => ({ path: 'a', kernel: null, views: [] }), pace);
+    refused.on = true;
+    refused.visible = true;
+    await pace.pass(0.5);
+    expect(refused.refusal).toBe('you may not');
+    refused.dispose();
+  });
+});
+
+describe('how it is arranged', () => {
+  const NONE: Arrangement = { open: ['groups'], lists: {}, messages: { name: '', text: '', least: null, kind: null, more: false }, paused: false, follow: false };
+
+  function arranged(): Arranged & { touch(): void } {
+    let callback = (): void => undefined;
+    return { arrangement: NONE, watch: told => void (callback = told), touch: () => { callback(); } };
+  }
+
+  class FakeStore {
+    readonly saved: unknown[] = [];
+    constructor(private readonly known?: unknown) {}
+    async fetch(): Promise<unknown> {
+      return Promise.resolve(this.known);
+    }
+    async save(_: string, value: unknown): Promise<unknown> {
+      return Promise.resolve(this.saved.push(value));
+    }
+  }
+
+  it('is remembered when it changes, and only then', async () => {
+    vi.useFakeTimers();
+    const store = new FakeStore();
+    const one = arranged();
+    await new Memory(store, one).restore();
+    one.touch();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(store.saved).toEqual([]);
+    one.arrangement = { ...NONE, paused: true, open: ['problems'] };
+    one.touch();
+    one.touch();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(store.saved).toEqual([{ ...NONE, paused: true, open: ['problems'] }]);
+    vi.useRealTimers();
+  });
+
+  it('is restored, and what cannot be understood is left out', async () => {
+    const one = arranged();
+    const kept = { ...NONE, open: ['problems'], paused: true, follow: true, lists: { groups: { filter: 'a', sort: 'rate' } }, messages: { name: 'x.*', text: 't', least: 3, kind: 'group', more: true } };
+    await new Memory(new FakeStore(kept), one).restore();
+    expect(one.arrangement).toEqual(kept);
+    await new Memory(new FakeStore({ open: 7, lists: [1], messages: { name: {}, least: 'x', kind: 'neither' }, paused: 'yes' }), one).restore();
+    expect(one.arrangement).toEqual({ ...NONE, open: ['problems'] });
+    await new Memory(new FakeStore(null), one).restore();
+    expect(one.arrangement.open).toEqual(['problems']);
+  });
+
+  it('is that of sections, lists, messages and the rest', () => {
+    const { sidebar, groups, content, context } = scene();
+    const messages = new MessagesModel(context.api, context.settings, new FakePace());
+    const tail = messagesSection(context, messages);
+    const whole = new ArrangedInspector(sidebar, { groups }, messages, tail, context.following);
+    let told = 0;
+    whole.watch(() => void (told += 1));
+    const wished: Arrangement = {
+      open: ['layer'], lists: { groups: { filter: 'Ab', sort: 'rate' } }, messages: { name: 'x', text: 'Y', least: 5, kind: 'channel', more: true }, paused: true, follow: true
+    };
+    whole.arrangement = wished;
+    expect(whole.arrangement).toEqual(wished);
+    expect(told).toBeGreaterThan(4);
+    expect(sidebar.openSections).toEqual(['layer']);
+    const before = told;
+    content.expand(0);
+    expect(told).toBeGreaterThan(before);
+    expect(JSON.stringify(whole.arrangement)).not.toContain('"e"');
   });
 });

@@ -26,28 +26,30 @@ class Backbone:
         connect: makes an unconnected connection of redis-py.
         where: for people: the address, without a password.
         keys: the names of the keys.
-        token: of this process: the word before the ``!`` of its channels.
         on_connect: called after each connect, before anything is sent.
         patience: seconds that a call waits.
 
     Attributes:
         process: 8 bytes, random: who sent an entry.
+        token: the word before the ``!`` of the channels that this layer makes. Two layers of one
+            process have two, and two inboxes: each reads its own.
         publish: the command that tells others.
     """
 
     publish = "PUBLISH"
+    #: Seconds that a process counts as alive after its last sign of life, and between two of them.
+    lease, renewal = 60.0, 20.0
 
     def __init__(
         self,
         connect: Callable[[], Any],
         where: str,
         keys: Keys,
-        token: str,
         on_connect: Callable[[], None],
         patience: float,
     ) -> None:
         self.keys = keys
-        self.token = token
+        self.token = secrets.token_hex(8)
         self.where = where
         self.patience = patience
         self.process = secrets.token_bytes(8)
@@ -91,6 +93,11 @@ class Backbone:
     def unlisten(self, tag: str, channel: str) -> None:
         """Hear it no more."""
         self._listener.unlisten(channel)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._courier.is_used
 
     @property
     def trouble(self) -> str:

@@ -67,7 +67,6 @@ class ClusterBackbone(Backbone):
         seeds: some of the nodes; one that answers is enough.
         where: for people.
         keys: see `Backbone`.
-        token: see `Backbone`.
         on_connect: see `Backbone`; called for each node.
         patience: see `Backbone`.
         remap: an address that the nodes tell, as it is reached from here.
@@ -81,7 +80,6 @@ class ClusterBackbone(Backbone):
         seeds: Sequence[Address],
         where: str,
         keys: Keys,
-        token: str,
         on_connect: Callable[[], None],
         patience: float,
         remap: Callable[[Address], Address] = lambda address: address,
@@ -101,7 +99,7 @@ class ClusterBackbone(Backbone):
         self._trouble = ""
         self._is_closed = False
         self.on_connect = on_connect
-        super().__init__(lambda: connect(self._seeds[0]), where, keys, token, on_connect, patience)
+        super().__init__(lambda: connect(self._seeds[0]), where, keys, on_connect, patience)
 
     # Calls.
 

@@ -39,7 +39,7 @@ __all__ = ["Courier", "end", "writer_of"]
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
 #: Seconds to connect; between two attempts at first and at most; between two looks at the time.
-CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 1.0, 0.5
+CONNECT, PAUSE, MOST_PAUSE, LOOK = 2.0, 0.05, 0.5, 0.5
 #: Redis says so for a while: the call is made again.
 _TEMPORARY = (
     AskError,
@@ -89,6 +89,11 @@ class Courier:
         self._is_closed = False
         # Redis said that it cannot now: it answers well again when it has done something.
         self._is_refused = False
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._task is not None
 
     # Calls.
 
@@ -167,7 +172,9 @@ class Courier:
                     self._on_connect()
                 await self._exchange(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
-                if not self._is_closed:
+                if self._connection is None:  # it is not even there: that is another trouble
+                    self._is_refused = False
+                if not self._is_refused:
                     self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: the connection to Redis at %s broke", self.where)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import EncodingError, InvalidChannelLayerError
 from nbchannels.layers.mailbox import Letter
+from nbchannels.protocol.events import RETRIED
 
 __all__ = ["Entry", "Keys", "Posted", "inbox_of", "pack_entry", "pack_letter", "unpack_letter"]
 
@@ -19,9 +20,9 @@ _PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 # In a log: time and tag, which the script writes; process, sender, codec, flags.
 _STAMP = struct.Struct("<dI")
 _ENTRY = struct.Struct("<8sIBBxx")
-# In a queue: time and expiry, which the script writes; sender, codec, retries.
+# In a queue: time and expiry, which the script writes; sender, codec, retries, flags.
 _TIMES = struct.Struct("<dd")
-_LETTER = struct.Struct("<IBB2x")
+_LETTER = struct.Struct("<IBBBx")
 # In an inbox: time and the length of the channel's name, then a letter.
 _ADDRESS = struct.Struct("<dB")
 
@@ -122,9 +123,9 @@ class Posted(NamedTuple):
     size: int
 
 
-def pack_letter(encoded: Encoded, sender: int, retries: int = 0) -> bytes:
+def pack_letter(encoded: Encoded, sender: int, retries: int = 0, flags: int = 0) -> bytes:
     """A message of a channel, for the script."""
-    return _LETTER.pack(sender, encoded.codec, retries) + encoded.body
+    return _LETTER.pack(sender, encoded.codec, retries, flags & RETRIED) + encoded.body
 
 
 def unpack_letter(id_: bytes, data: bytes, back: bytes) -> tuple[Letter, float]:
@@ -137,7 +138,7 @@ def unpack_letter(id_: bytes, data: bytes, back: bytes) -> tuple[Letter, float]:
     """
     try:
         time, expires = _TIMES.unpack_from(data)
-        sender, codec, retries = _LETTER.unpack_from(data, _TIMES.size)
+        sender, codec, retries, flags = _LETTER.unpack_from(data, _TIMES.size)
     except struct.error as error:
         raise EncodingError(f"an entry of {len(data)} bytes is none of ours") from error
     returns = 0
@@ -148,7 +149,7 @@ def unpack_letter(id_: bytes, data: bytes, back: bytes) -> tuple[Letter, float]:
     encoded = Encoded(codec, data[_TIMES.size + _LETTER.size :])
     # What is in hand does not expire: waiting is counted in Redis.
     letter = Letter(
-        encoded, time, float("inf"), sender, redelivered=bool(back), retries=retries,
+        encoded, time, float("inf"), sender, redelivered=bool(back or flags), retries=retries,
         returns=returns, posted=posted,
     )  # fmt: skip
     return letter, expires
@@ -160,8 +161,10 @@ def unpack_inbox(data: bytes, expiry: float) -> tuple[str, Letter]:
         time, length = _ADDRESS.unpack_from(data)
         begin = _ADDRESS.size + length
         channel = data[_ADDRESS.size : begin].decode("ascii")
-        sender, codec, retries = _LETTER.unpack_from(data, begin)
+        sender, codec, retries, flags = _LETTER.unpack_from(data, begin)
     except (struct.error, UnicodeDecodeError) as error:
         raise EncodingError(f"a letter of {len(data)} bytes is none of ours") from error
     encoded = Encoded(codec, data[begin + _LETTER.size :])
-    return channel, Letter(encoded, time, time + expiry, sender, retries=retries)
+    return channel, Letter(
+        encoded, time, time + expiry, sender, redelivered=bool(flags), retries=retries
+    )

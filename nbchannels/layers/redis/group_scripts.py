@@ -175,7 +175,7 @@ if ARGV[2] == '0' and ARGV[3] == '0' then
 else
   redis.call('HSET', KEYS[1], ARGV[1],
     ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. string.format('%.3f', now + tonumber(ARGV[4])))
-  redis.call('EXPIRE', KEYS[1], tonumber(ARGV[4]) * 2)
+  redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[4]) * 2))
 end
 return 1
 """,

@@ -23,8 +23,6 @@ __all__ = ["Groups"]
 
 # What the script says of a send, and of each message.
 _SENT, _POSITION = struct.Struct("<dII"), struct.Struct("<QII")
-#: Seconds that a sign of life holds; after which it is renewed.
-LEASE, RENEW = 60, 20
 #: Seconds after which a mirror is compared, though nothing was told; after which it is given up,
 #: when nobody reads.
 COMPARE, LINGER = 10.0, 60.0
@@ -44,6 +42,9 @@ class Layer(Surroundings, Protocol):
     def sealed(self, parcel: Parcel) -> Any:
         """Its message, encrypted where that is wanted."""
 
+    def presence_changed(self, group: str) -> None:
+        """Others are in a group through this process, or may be."""
+
     async def put_copies(
         self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
     ) -> int:
@@ -59,6 +60,8 @@ class Groups:
         self._opening: dict[str, asyncio.Task[Mirror]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renewed = self._compared = time.monotonic()
+        # How often the connection was made anew.
+        self._breaks = 0
 
     def _keys(self, name: str, *parts: str) -> list[str]:
         return [self._layer.backbone.keys.group(name, part) for part in parts]
@@ -72,17 +75,30 @@ class Groups:
         bounds = layer.registry.bounds
         producers: dict[str, int] = {}
         tags = [layer.random_tag() for _ in parcels]
-        arguments: list[Any] = [
+        head = (
             backbone.keys.group(name, "live"), backbone.publish, backbone.random_epoch(),
             bounds.history, bounds.history_bytes, int(layer.group_expiry),
-        ]  # fmt: skip
-        for parcel, tag in zip(parcels, tags, strict=True):
-            place = producers.setdefault(parcel.producer.id, len(producers) + 1)
-            data = pack_entry(layer.sealed(parcel), backbone.process, parcel.sender, parcel.flags)
-            arguments += (place, parcel.producer.sequence, tag, data)
+        )  # fmt: skip
+        sealed = [layer.sealed(parcel) for parcel in parcels]
+        for parcel in parcels:
+            producers.setdefault(parcel.producer.id, len(producers) + 1)
+
+        def arguments() -> list[Any]:
+            found: list[Any] = list(head)
+            for parcel, encoded, tag in zip(parcels, sealed, tags, strict=True):
+                data = pack_entry(encoded, backbone.process, parcel.sender, parcel.flags)
+                place = producers[parcel.producer.id]
+                found += (place, parcel.producer.sequence, tag, data)
+            return found
+
+        def again() -> list[Any]:
+            for parcel in parcels:
+                parcel.repeat()
+            return arguments()
+
         keys = self._keys(name, "log", "meta", "watch", "others")
         keys += self._keys(name, *(f"by:{producer}" for producer in producers))
-        answer = await backbone.run(PUBLISH, keys, arguments)
+        answer = await backbone.run(PUBLISH, keys, arguments(), again)
         told, others = answer
         epoch = told[:16].decode()
         when, subscribers, members = _SENT.unpack_from(told, 16)
@@ -90,13 +106,13 @@ class Groups:
         mirror = self._mirrors.get(name)
         late: asyncio.Future[None] | None = None
         fresh: list[tuple[int, Parcel]] = []
-        for parcel, (offset, tag, known) in zip(parcels, positions, strict=True):
+        for parcel, encoded, (offset, tag, known) in zip(parcels, sealed, positions, strict=True):
             if not known:
                 fresh.append((offset, parcel))
                 if mirror is not None:
                     entry = Entry(
                         offset, tag, when, backbone.process, parcel.sender, parcel.flags,
-                        layer.sealed(parcel),
+                        encoded,
                     )  # fmt: skip
                     late = mirror.sent(epoch, entry) or late
         dropped = 0
@@ -154,7 +170,8 @@ class Groups:
         layer = self._layer
         while True:
             mirror = await self.mirror(name)
-            log = mirror.state.log
+            await mirror.settled()
+            breaks, log = self._breaks, mirror.state.log
             if isinstance(start, Position):
                 wanted = start.offset if start.epoch == log.epoch else 0
             elif isinstance(start, Last):
@@ -167,13 +184,15 @@ class Groups:
                     continue
                 state = mirror.state
                 cursor = LogCursor(state, state.log.locate(start), layer.lock)
-            break
-        try:
-            await self._report(mirror)
-        except BaseException:
+            try:
+                await self._report(mirror)
+            except BaseException:
+                cursor.close()
+                raise
+            if breaks == self._breaks:
+                return cursor
+            # Redis answered on another connection: what it lost may be what was asked for.
             cursor.close()
-            raise
-        return cursor
 
     def _left(self, mirror: Mirror) -> None:
         self._run(self._report(mirror))
@@ -196,10 +215,11 @@ class Groups:
         if now == mirror.reported and not (again and any(now)):
             return
         mirror.reported = now
+        layer.presence_changed(mirror.state.name)
         backbone = layer.backbone
         keys = self._keys(mirror.state.name, "watch")
         try:
-            await backbone.run(WATCH, keys, (backbone.name, *now, LEASE))
+            await backbone.run(WATCH, keys, (backbone.name, *now, backbone.lease))
         except LayerUnavailable:
             mirror.reported = (-1, -1)
             raise
@@ -282,13 +302,28 @@ class Groups:
 
     def doubt_all(self) -> None:
         """The connection was broken: whatever is followed is compared."""
+        self._renewed = -self._layer.backbone.renewal  # it may have begun anew, and know nobody
+        self._breaks += 1
         for mirror in list(self._mirrors.values()):
             mirror.doubt()
+            if mirror.state.members:
+                self._run(self._join_again(mirror))
+
+    async def _join_again(self, mirror: Mirror) -> None:
+        """The members that are here may have been forgotten."""
+        layer, name = self._layer, mirror.state.name
+        with layer.lock:
+            members = list(mirror.state.members)
+        keys = self._keys(name, "log", "meta", "order", "owners", "others")
+        for channel in members:
+            if channel in mirror.state.members:  # it may have left meanwhile
+                epoch, keep = layer.backbone.random_epoch(), int(layer.group_expiry)
+                await layer.backbone.run(JOIN, keys, (epoch, keep, channel, layer.backbone.name))
 
     def tick(self) -> None:
         """To be called each second or so."""
         now = time.monotonic()
-        if now - self._renewed >= RENEW:
+        if now - self._renewed >= self._layer.backbone.renewal:
             self._renewed = now
             for mirror in list(self._mirrors.values()):
                 self._run(self._report(mirror, again=True))
@@ -307,8 +342,17 @@ class Groups:
             if mirror.state.cursors or mirror.state.members:
                 return
             del self._mirrors[name]
-            self._layer.registry.drop(mirror.state)
+            if self._layer.registry.groups.get(name) is mirror.state:  # else it made room already
+                self._layer.registry.drop(mirror.state)
         mirror.close()
+
+    def here(self, name: str) -> tuple[int, list[str]]:
+        """How many read a group in this process, and which of its members are here."""
+        mirror = self._mirrors.get(name)
+        if mirror is None:
+            return 0, []
+        with self._layer.lock:
+            return len(mirror.state.cursors), list(mirror.state.members)
 
     def states(self) -> list[GroupState]:
         """The groups that this process follows."""

@@ -17,16 +17,16 @@ from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import inbox_of, pack_letter, unpack_inbox
 from nbchannels.layers.redis.outbox import Parcel, overtaken
-from nbchannels.layers.redis.process_scripts import INBOX
+from nbchannels.layers.redis.process_scripts import FETCH, INBOX
 from nbchannels.layers.registry import Registry
 from nbchannels.receipt import Receipt
 
 __all__ = ["Inboxes"]
 
-#: Messages that wait in one inbox; that are read at once.
-MOST, PAGE = 10_000, 256
-#: Seconds that a sign of life holds.
-LEASE = 60
+#: Messages that wait in one inbox; that are read at once, and their bytes.
+MOST, PAGE, PAGE_BYTES = 10_000, 256, 2**20
+#: Seconds between two attempts, while Redis does not answer.
+PAUSE = 0.2
 
 
 class Layer(Protocol):
@@ -44,8 +44,20 @@ class Layer(Protocol):
     def opened_letter(self, letter: Letter) -> Letter:
         """Decrypted where it was encrypted."""
 
-    def came(self, channel: str, letter: Letter) -> bool:
-        """Put a letter into a channel of this process; whether there is room for another."""
+    def came(self, channel: str, letter: Letter) -> None:
+        """Put a letter into a channel of this process."""
+
+    def has_room(self, channel: str) -> bool:
+        """Whether a channel of this process takes another letter."""
+
+
+class _Full:
+    """A channel of this process that was full, and what Redis was told."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        #: None: it is not known what it knows.
+        self.said: bool | None = None
 
 
 class Inboxes:
@@ -57,7 +69,9 @@ class Inboxes:
         self._channels: Counter[str] = Counter()
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._news: set[str] = set()
-        self._full: set[str] = set()
+        self._full: dict[str, _Full] = {}
+        # What has come from an inbox and is not taken out of it, by its id.
+        self._arrived: dict[str, set[bytes]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._is_closed = False
 
@@ -138,7 +152,8 @@ class Inboxes:
 
     async def _live(self, token: str) -> None:
         (owner,) = self._keys(token, "owner")
-        await self._layer.backbone.command(owner, "SET", self._layer.backbone.name, "EX", LEASE)
+        backbone = self._layer.backbone
+        await backbone.command(owner, "SET", backbone.name, "PX", int(backbone.lease * 1000))
 
     def renew(self) -> None:
         """Signs of life."""
@@ -146,7 +161,10 @@ class Inboxes:
             self._run(self._live(token))
 
     def doubt_all(self) -> None:
-        """The connection was broken: look into all."""
+        """The connection was broken: look into all, say all again."""
+        for full in self._full.values():
+            full.said = None
+            full.changed.set()
         for token in list(self._channels):
             self._told(token)
 
@@ -158,23 +176,23 @@ class Inboxes:
     async def _read(self, token: str) -> None:
         """Fetch what is in an inbox; it is taken out when it is here."""
         (inbox,) = self._keys(token, "inbox")
-        backbone = self._layer.backbone
+        arrived = self._arrived.setdefault(token, set())
         try:
-            while token in self._news and not self._is_closed:
+            while (token in self._news or arrived) and not self._is_closed:
                 self._news.discard(token)
+                known = sorted(arrived)
                 try:
-                    found = await backbone.command(inbox, "LRANGE", 0, PAGE - 1)
-                    if not found:
-                        continue
-                    await backbone.command(inbox, "LPOP", len(found))
+                    found = await self._layer.backbone.run(
+                        FETCH, [inbox], (PAGE, PAGE_BYTES, *known)
+                    )
                 except LayerUnavailable:
                     self._news.add(token)
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(PAUSE)
                     continue
-                for data in found:
+                arrived.difference_update(known)
+                for id_, data in zip(found[::2], found[1::2], strict=True):
+                    arrived.add(id_)
                     self._came(data)
-                if len(found) == PAGE:
-                    self._news.add(token)
         finally:
             self._reading.pop(token, None)
             if token in self._news and not self._is_closed:
@@ -189,22 +207,50 @@ class Inboxes:
         except EncodingError as error:
             layer.backbone.lose(f"a letter in Redis: {error}", "inbox")
             return
-        if not layer.came(channel, letter) and channel not in self._full:
-            self._full.add(channel)
-            (full,) = self._keys(inbox_of(channel), "full")
-            self._run(layer.backbone.command(full, "SADD", channel))
-            self._run(layer.backbone.command(full, "EXPIRE", 86_400))
+        layer.came(channel, letter)
+        self._look(channel)
+
+    # Full channels.
 
     def is_full(self, channel: str) -> bool:
-        """Whether its senders are refused."""
+        """Whether its senders are refused, or will be."""
         return channel in self._full
 
     def has_room(self, channel: str) -> None:
-        """A channel that was full is not any more. From any thread."""
+        """A channel that was full may not be any more. From any thread."""
         if channel in self._full:
-            self._full.discard(channel)
-            (full,) = self._keys(inbox_of(channel), "full")
-            self._layer.soon(lambda: self._run(self._layer.backbone.command(full, "SREM", channel)))
+            self._layer.soon(lambda: self._look(channel))
+
+    def _look(self, channel: str) -> None:
+        """Have the senders of a channel refused, or not any more."""
+        full = self._full.get(channel)
+        if full is not None:
+            full.changed.set()
+        elif not self._layer.has_room(channel):
+            full = self._full[channel] = _Full()
+            self._run(self._say(channel, full))
+
+    async def _say(self, channel: str, full: "_Full") -> None:
+        """Until there is room, and Redis knows: a mark that stays would refuse for ever."""
+        (marks,) = self._keys(inbox_of(channel), "full")
+        backbone = self._layer.backbone
+        while True:
+            full.changed.clear()
+            is_full = not self._layer.has_room(channel)
+            if is_full == full.said:
+                if not is_full:
+                    del self._full[channel]
+                    return
+                await full.changed.wait()
+                continue
+            full.said = None
+            try:
+                await backbone.command(marks, "SADD" if is_full else "SREM", channel)
+                await backbone.command(marks, "EXPIRE", 86_400)
+            except LayerUnavailable:
+                await asyncio.sleep(PAUSE)
+            else:
+                full.said = is_full
 
     def _run(self, awaitable: Any) -> None:
         task = asyncio.ensure_future(awaitable)

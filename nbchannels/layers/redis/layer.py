@@ -6,6 +6,7 @@ the thread ``nbchannels``; other loops await.
 """
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import logging
@@ -16,7 +17,13 @@ from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
 from nbchannels.encoding import Encoded, encode
-from nbchannels.exceptions import ChannelsError, EncodingError, LayerUnavailable, SendTimeout
+from nbchannels.exceptions import (
+    ChannelsError,
+    EncodingError,
+    InvalidChannelLayerError,
+    LayerUnavailable,
+    SendTimeout,
+)
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.hosted import PAGE, PAGE_BYTES
@@ -27,6 +34,8 @@ from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
+from nbchannels.layers.redis.posting import Posting
+from nbchannels.layers.redis.presence import Presence, PresentLayer
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.taking import TakingLayer
@@ -34,8 +43,8 @@ from nbchannels.layers.redis.topology import ways
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.registry import Bounds
 from nbchannels.names import (
+    PROBLEMS,
     is_process_local,
-    process_token,
     require_channel_name,
     require_group_name,
 )
@@ -46,10 +55,13 @@ __all__ = ["RedisChannelLayer"]
 
 T = TypeVar("T")
 
+#: Seconds that an exit waits until what is in hand is given back.
+EXIT = 1.0
+
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(TakingLayer):
+class RedisChannelLayer(PresentLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -73,6 +85,8 @@ class RedisChannelLayer(TakingLayer):
         symmetric_encryption_keys: see `Seal`.
         channel_expiry: other expiries, by glob or compiled pattern of the channel's name.
         patience: seconds that a call waits for Redis, before it fails with `LayerUnavailable`.
+        lease: seconds after which a process that gives no sign of life counts as dead: what it had
+            in hand goes to others, and its people are gone. At least 3.
 
     Source: the options of channels_redis; section 9 of the design.
     """
@@ -91,6 +105,7 @@ class RedisChannelLayer(TakingLayer):
         *,
         channel_expiry: Mapping[Any, Any] | None = None,
         patience: float = 4.0,
+        lease: float = 60.0,
         history: int = Bounds().history,
         history_bytes: int = Bounds().history_bytes,
         total_history_bytes: int = Bounds().total_history_bytes,
@@ -104,19 +119,52 @@ class RedisChannelLayer(TakingLayer):
                           max_channels),
         )  # fmt: skip
         self.require_positive("patience", patience)
+        self.require_positive("lease", lease)
+        if lease < 3:
+            raise InvalidChannelLayerError(f"lease is {lease!r}; it must be at least 3 seconds")
+        self._lease = float(lease)
+        self._way, self._keys, self._patience = ways(hosts), Keys(prefix), patience
+        self.seal = Seal(symmetric_encryption_keys)
+        # What a fork left to the parent: alive, for whoever ends it ends it for both.
+        self._left: list[Any] = []
+        self._begin()
+        bridge.listen(self)
+
+    def _begin(self) -> None:
         #: The local state, and what guards it.
         self.registry, self.lock = self._registry, self._lock
-        way = ways(hosts)
-        self.seal = Seal(symmetric_encryption_keys)
-        self.backbone = way.backbone(Keys(prefix), process_token(), self._connected, patience)
+        way = self._way
+        self.backbone = way.backbone(self._keys, self._connected, self._patience)
+        self.backbone.lease, self.backbone.renewal = self._lease, self._lease / 3
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
+        self._posting = Posting(self, self._queues.news)
         self._inboxes = Inboxes(self)
-        self._upkeep = Upkeep(self.backbone, self._groups, self._queues, self._inboxes, self)
+        self._presence = Presence(self)
+        self._upkeep = Upkeep(
+            self.backbone, self._groups, self._queues, self._inboxes, self._presence, self
+        )
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
+
+    def forked(self) -> None:
+        """After a fork, in the child: connections, and what is in hand, stayed with the parent."""
+        self._left.append((self.backbone, self._groups, self._queues, self._inboxes, self._upkeep))
+        self._left.append((self._outbox, self._registry, self._held, self._presence))
+        self._forget()
+        self._begin()
+
+    def exiting(self) -> None:
+        """The interpreter ends: what is in hand goes back, for up to 1 s."""
+        if self.backbone.is_used and not self._is_closed:
+            with contextlib.suppress(TimeoutError, ChannelsError):
+                bridge.run(self.close(), EXIT)
+
+    def open(self) -> None:
+        """See `HostedLayer.open`: the connection is made."""
+        self.soon(self._upkeep.open)
 
     # What the parts need of their layer.
 
@@ -235,7 +283,7 @@ class RedisChannelLayer(TakingLayer):
         if is_process_local(name):
             await self._inboxes.put(name, parcels)
         else:
-            await self._queues.put(name, parcels)
+            await self._posting.put(name, parcels)
 
     async def put_copies(
         self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
@@ -256,7 +304,13 @@ class RedisChannelLayer(TakingLayer):
                     except ChannelsError:
                         full += 1
                 continue
-            await self._put(channel, parcels)
+            try:
+                await self._put(channel, parcels)
+            except (
+                LayerUnavailable
+            ):  # it is in the log all the same: that is no failure of the send
+                full += len(parcels)
+                continue
             full += sum(parcel.future.exception() is not None for parcel in parcels)
         return full
 
@@ -294,7 +348,9 @@ class RedisChannelLayer(TakingLayer):
 
     async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
         """See `BaseChannelLayer.subscribe`; the cursor reads the mirror in this process."""
-        self._upkeep.used("group", require_group_name(group))
+        if require_group_name(group) == PROBLEMS:  # what a server says of itself stays there
+            return self._cursor(group, start)
+        self._upkeep.used("group", group)
         return await self._on_loop(self._groups.subscribe(group, start))
 
     async def read(self, group: str, start: Start = "earliest", limit: int = PAGE) -> Page:
@@ -331,8 +387,12 @@ class RedisChannelLayer(TakingLayer):
         return await self._on_loop(self._groups.statistics(require_group_name(group)))
 
     async def statistics(self) -> dict[str, Any]:
-        """The counters of this process, and how much there is in Redis."""
-        return await super().statistics() | await self._on_loop(self._upkeep.totals())
+        """The counters of this process, and how much there is in Redis, while it answers."""
+        here = await super().statistics()
+        if not self.trouble:
+            with contextlib.suppress(LayerUnavailable):
+                here |= await self._on_loop(self._upkeep.totals())
+        return here
 
     async def flush(self) -> None:
         """See `BaseChannelLayer.flush`; for all that share this Redis and this prefix."""
@@ -350,6 +410,7 @@ class RedisChannelLayer(TakingLayer):
         self._is_closed = True
         await self._outbox.close()
         await self._upkeep.close()
+        await self._presence.close()
         self._groups.close()
         self._inboxes.close()
         await self.backbone.close()

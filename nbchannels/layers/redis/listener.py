@@ -20,7 +20,7 @@ from nbchannels.layers.redis.courier import end, writer_of
 __all__ = ["Listener"]
 
 #: Seconds to connect; between two attempts at first and at most; between two signs of life.
-CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 1.0, 3.0
+CONNECT, PAUSE, MOST_PAUSE, BEAT = 2.0, 0.05, 0.5, 3.0
 #: The same, when it is in doubt.
 CHECK = 2.0
 
@@ -113,6 +113,8 @@ class Listener:
                 self._is_suspected = False
                 beating = asyncio.get_running_loop().create_task(self._beat(connection))
                 names = list(self._heard)
+                if not names:  # there is nothing to hear, and nothing that could be missed
+                    self.trouble = ""
                 for name in names:
                     self._write(connection, (self._command, name))
                 await self._hear(connection)

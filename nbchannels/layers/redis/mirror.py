@@ -58,15 +58,14 @@ class Mirror:
         now: seconds, monotonic.
 
     Attributes:
-        since: members that came after the log's beginning: what has an offset up to this is not
-            for them.
+        since: epoch and top of the log when a member came: what is older is not for it.
         used: when it was last wanted, monotonic.
         is_current: whether nothing is known that it does not have.
     """
 
     def __init__(self, layer: Surroundings, state: GroupState, now: float) -> None:
         self.state = state
-        self.since: dict[str, int] = {}
+        self.since: dict[str, tuple[str, int]] = {}
         self.used = now
         self.is_current = False
         self.reported = (0, 0)
@@ -159,7 +158,7 @@ class Mirror:
                     encoded, now=entry.time, tag=entry.tag, sender=sender, flags=entry.flags
                 )
                 if state.members:
-                    woken += self._feed(encoded, entry.offset, entry.time, sender)
+                    woken += self._feed(kept.epoch, encoded, entry.offset, entry.time, sender)
             layer.registry.log_grew(kept, kept.bytes - before)
         state.announce()
         if woken:
@@ -167,10 +166,15 @@ class Mirror:
         if self._waiting:
             self._have(kept.top)
 
-    def _feed(self, encoded: Encoded, offset: int, time: float, sender: int) -> list[Mailbox]:
+    def _feed(
+        self, epoch: str, encoded: Encoded, offset: int, time: float, sender: int
+    ) -> list[Mailbox]:
         """Put a message into the member channels of this process; with the lock."""
-        since = self.since
-        boxes = [box for name, box in self.state.members.items() if since.get(name, 0) < offset]
+        boxes: list[Mailbox] = []
+        for name, box in self.state.members.items():
+            its, top = self.since.get(name, ("", 0))
+            if its != epoch or top < offset:
+                boxes.append(box)
         dropped, woken = self._layer.registry.into_members(boxes, encoded, time, sender)
         if dropped:
             self._layer.backbone.lose(
@@ -199,10 +203,12 @@ class Mirror:
         woken: list[Mailbox] = []
         with self._layer.lock:
             kept = self.state.log
+            if self.state.members.get(channel) is box:
+                return  # it is already, and gets what this log has yet to be told of
             self.state.members[channel] = box
             box.groups.add(self.state.name)
+            self.since[channel] = epoch, top
             if epoch == kept.epoch:
-                self.since[channel] = top
                 for late in kept.after(top, PAGE, PAGE_BYTES):
                     record = late.record()
                     encoded = Encoded(record.codec, bytes(record.body))
@@ -223,9 +229,16 @@ class Mirror:
             self._comparing = asyncio.get_running_loop().create_task(self._keep_comparing())
 
     async def settled(self) -> None:
-        """Wait until it has been compared."""
+        """Wait until it has been compared.
+
+        Raises:
+            LayerUnavailable: Redis does not answer.
+        """
         if self._comparing is not None:
-            await asyncio.wait([self._comparing], timeout=self._layer.backbone.patience)
+            backbone = self._layer.backbone
+            _, late = await asyncio.wait([self._comparing], timeout=backbone.patience)
+            if late:
+                raise LayerUnavailable(backbone.silence())
 
     async def _keep_comparing(self) -> None:
         try:
@@ -257,7 +270,7 @@ class Mirror:
                     await self._fill("all")
                 elif top < known.top or (tag is not None and tag != known.tag_at(known.top)):
                     await self._part(known)
-                elif tag is None and known.top and first > known.top + 1:
+                elif tag is None and first > known.top + 1:
                     await self._fill("all")  # what is between was trimmed there
                 else:
                     fresh = [entry for entry in entries if entry.offset > known.top]
@@ -272,7 +285,12 @@ class Mirror:
                 return
 
     async def _fill(self, how: str, shared: int | None = None) -> None:
-        """Begin a new log: at the newest entry, or with all that Redis keeps."""
+        """Begin a new log: at the newest entry; or (``all``, ``part``) with all that Redis keeps.
+
+        Args:
+            how: ``part``: it is another history of the same epoch.
+            shared: the newest offset that both have.
+        """
         epoch, top, tag, before, first, _ = await self._stored.page(None, 0)
         begin = first - 1 if how else top
         edge = tag if begin == top else 0
@@ -299,14 +317,19 @@ class Mirror:
             state.log = fresh
             layer.registry.log_grew(fresh, fresh.bytes - old.bytes)
             was_filled, self._is_filled = self._is_filled, True
-            self.since.clear()
             woken: list[Mailbox] = []
+            if shared is not None or how == "part":
+                # What a member was there before is gone; what stands in its place is for it.
+                for name, (its, top_then) in list(self.since.items()):
+                    if its == epoch:
+                        self.since[name] = epoch, min(top_then, shared or 0)
             if was_filled and state.members:
                 for entry in entries:
                     if shared is None or entry.offset > shared:
                         woken += self._feed(
-                            layer.opened(entry), entry.offset, entry.time, self._sender(entry)
-                        )
+                            epoch, layer.opened(entry), entry.offset, entry.time,
+                            self._sender(entry),
+                        )  # fmt: skip
         state.announce()
         if woken:
             layer.tell(woken)
@@ -329,7 +352,7 @@ class Mirror:
             "subscribers are told",
             self.state.name, shared, known.top,
         )  # fmt: skip
-        await self._fill("all", shared)
+        await self._fill("part", shared)
 
     # The past.
 

@@ -16,6 +16,7 @@ from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelsError, DeliveryUnknown, LayerUnavailable, OutOfOrder
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.redis.calls import Unanswered
+from nbchannels.protocol.events import RETRIED
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
 
@@ -62,6 +63,10 @@ class Parcel:
         self.refused = refused
         self.future: Future[Receipt] = Future()
 
+    def repeat(self) -> None:
+        """It is written again, and nobody knows whether it was there before."""
+        self.flags |= RETRIED
+
     def done(self, receipt: Receipt) -> None:
         """It was sent."""
         with contextlib.suppress(InvalidStateError):  # whoever waited has given up
@@ -103,6 +108,7 @@ class Outbox:
         self._busy: set[Target] = set()
         self._ready: dict[Target, None] = {}
         self._is_scheduled = False
+        self._is_closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.count = 0
         self.bytes = 0
@@ -116,6 +122,8 @@ class Outbox:
         target = kind, name
         size = len(parcel.encoded.body)
         with self._lock:
+            if self._is_closed:
+                raise self._closed()
             if self.count >= WAITING or (self.bytes + size > WAITING_BYTES and self.count):
                 raise LayerUnavailable(
                     f"{self.count:,} messages ({self.bytes:,} bytes) wait to be written to Redis "
@@ -156,7 +164,7 @@ class Outbox:
                 await deliver(target[1], batch)
             except asyncio.CancelledError:
                 for parcel in batch:
-                    parcel.failed(LayerUnavailable(f"the layer at {self._where} is closed"))
+                    parcel.failed(self._closed(written=True))
                 raise
             except BaseException as error:
                 for parcel in batch:
@@ -207,15 +215,21 @@ class Outbox:
         """Withdraw a message that was not written yet; whether that was possible."""
         return pending.cancel()
 
+    def _closed(self, *, written: bool = False) -> LayerUnavailable:
+        error = Unanswered(f"the layer at {self._where} is closed")
+        error.written = written
+        return error
+
     async def close(self) -> None:
         """Nothing more is sent; what waits fails."""
         with self._lock:
+            self._is_closed = True
             left = [parcel for queue in self._queues.values() for parcel in queue]
             self._queues.clear()
             self._ready.clear()
             self.count = self.bytes = 0
         for parcel in left:
-            parcel.failed(LayerUnavailable(f"the layer at {self._where} is closed"))
+            parcel.failed(self._closed())
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -2,7 +2,7 @@
 
 from nbchannels.layers.redis.scripts import PRODUCERS, script
 
-__all__ = ["ALIVE", "BURY", "EXHUME", "INBOX", "INDEX"]
+__all__ = ["ALIVE", "BURY", "EXHUME", "FETCH", "INBOX", "INDEX", "PRESENT", "WHO"]
 
 #: Put messages into the inbox of a process, for its process-local channels.
 #:
@@ -16,7 +16,7 @@ INBOX = script(
     + """
 local inbox, full, owner = KEYS[1], KEYS[2], KEYS[3]
 local results, failed = {}, {}
-local waiting = redis.call('LLEN', inbox)
+local waiting = redis.call('XLEN', inbox)
 for i = 5, #ARGV, 4 do
   local place, sequence, channel = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   local result
@@ -26,7 +26,8 @@ for i = 5, #ARGV, 4 do
     result = -1
     if place > 0 then failed[place] = true end
   else
-    redis.call('RPUSH', inbox, struct.pack('<dI1', now, #channel) .. channel .. ARGV[i + 3])
+    redis.call('XADD', inbox, '*', 'm',
+      struct.pack('<dI1', now, #channel) .. channel .. ARGV[i + 3])
     waiting = waiting + 1
     if place > 0 then note(KEYS[3 + place], 'inbox', sequence, 1, '0') end
     result = 1
@@ -39,17 +40,73 @@ return {redis.call('EXISTS', owner), unpack(results)}
 """,
 )
 
-#: A process lives, for so many seconds more. KEYS: alive. ARGV: process, seconds (0: it ends).
-#: Returns the processes whose time is over.
+#: Look into an inbox. KEYS: inbox. ARGV: most messages, most bytes, ids of what has arrived and is
+#: taken out. Returns ids and messages; they stay until they are taken out.
+FETCH = script(
+    "fetch",
+    """
+if #ARGV > 2 then redis.call('XDEL', KEYS[1], unpack(ARGV, 3)) end
+local answer, left, room, at = {}, tonumber(ARGV[1]), tonumber(ARGV[2]), '-'
+while left > 0 and room > 0 do
+  local some = redis.call('XRANGE', KEYS[1], at, '+', 'COUNT', math.min(left, 16))
+  for _, entry in ipairs(some) do
+    answer[#answer + 1] = entry[1]
+    answer[#answer + 1] = entry[2][2]
+    left, room, at = left - 1, room - #entry[2][2], '(' .. entry[1]
+  end
+  if #some < 16 then break end
+end
+return answer
+""",
+)
+
+#: A process lives, for so many seconds more. KEYS: alive. ARGV: process, seconds (0: it ends; -1:
+#: it is forgotten if its time is over). Returns the processes whose time is over.
 ALIVE = script(
     "alive",
     """
-if ARGV[2] == '0' then
+local until_ = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if ARGV[2] == '0' or ARGV[2] == '-1' and until_ and tonumber(until_) <= now then
   redis.call('ZREM', KEYS[1], ARGV[1])
-else
+elseif ARGV[2] ~= '-1' then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 end
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+""",
+)
+
+#: Tell who is in a group through a process. KEYS: who.
+#: ARGV: process, what it tells (empty: nobody), seconds that it holds.
+WHO = script(
+    "who",
+    """
+if ARGV[2] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1],
+    string.format('%.3f', now + tonumber(ARGV[3])) .. ' ' .. ARGV[2])
+  redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[3]) * 2))
+end
+return 1
+""",
+)
+
+#: Who is in a group through other processes. KEYS: who. ARGV: process that asks.
+#: Returns what each told whose time is not over; the others are forgotten.
+PRESENT = script(
+    "present",
+    """
+local told = redis.call('HGETALL', KEYS[1])
+local answer = {}
+for i = 1, #told, 2 do
+  local until_, data = string.match(told[i + 1], '^(%S+) (.*)$')
+  if not until_ or tonumber(until_) <= now then
+    redis.call('HDEL', KEYS[1], told[i])
+  elseif told[i] ~= ARGV[1] then
+    answer[#answer + 1] = data
+  end
+end
+return answer
 """,
 )
 

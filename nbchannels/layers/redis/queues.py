@@ -1,4 +1,4 @@
-"""The named channels of a layer on Redis: sending to them, taking from them, settling.
+"""The named channels of a layer on Redis: taking from them, and what they hold.
 
 This process takes what somebody here wants now, and no more: what it has in hand others cannot
 have. A message that was taken stands in a mailbox until its receiver has it, and is pending in
@@ -11,37 +11,37 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from nbchannels.exceptions import ChannelFull, EncodingError, LayerUnavailable
+from nbchannels.exceptions import EncodingError, LayerUnavailable
 from nbchannels.layers.bindings import compiled_glob, is_glob
-from nbchannels.layers.hints import no_receiver
-from nbchannels.layers.mailbox import Letter, Mailbox
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
-from nbchannels.layers.redis.entries import pack_letter, unpack_letter
+from nbchannels.layers.redis.calls import Unanswered
+from nbchannels.layers.redis.entries import unpack_letter
 from nbchannels.layers.redis.group_scripts import WATCH
-from nbchannels.layers.redis.outbox import Parcel, overtaken
+from nbchannels.layers.redis.process_scripts import ALIVE
 from nbchannels.layers.redis.queue_scripts import (
     CLAIM,
     DROP,
     MINE,
     OVERDUE,
-    PUT,
     SURVEY,
     TAKE,
 )
 from nbchannels.layers.redis.settling import Settlements
 from nbchannels.layers.registry import Registry
-from nbchannels.receipt import Receipt
 
 __all__ = ["Queues"]
 
 #: Messages of one take at most, and their bytes.
 MOST, MOST_BYTES = 32, 2**20
-#: Seconds that a sign of life holds; that a channel nobody wants is still heard; after which a
-#: taken message goes back if nobody wants it any more; between two looks without news.
-LEASE, LINGER, UNWANTED, LOOK = 60, 60.0, 1.0, 5.0
+#: Seconds that a channel nobody wants is still heard; after which a taken message goes back if
+#: nobody wants it any more; between two looks without news.
+LINGER, UNWANTED, LOOK = 60.0, 1.0, 5.0
 #: Messages looked at for those that have waited too long.
 OLD = 200
+#: Seconds that it is known from which channels a process took: longer than any of them is kept.
+REMEMBERED = 30 * 86_400
 
 
 class Layer(Protocol):
@@ -54,14 +54,14 @@ class Layer(Protocol):
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function on the layer's loop, from any thread."""
 
-    def sealed(self, parcel: Parcel) -> Any:
-        """Its message, encrypted where that is wanted."""
-
     def opened_letter(self, letter: Letter) -> Letter:
         """Decrypted where it was encrypted."""
 
     def wanted(self, channel: str) -> tuple[int, bool]:
         """How many messages of a channel would be taken here now; whether by a receiver."""
+
+    def serving(self, channel: str) -> int:
+        """How many receive from a channel here, or serve it, also while they are busy."""
 
     def arrived(self, channel: str, letters: list[Letter]) -> None:
         """Hand out what was taken."""
@@ -87,6 +87,7 @@ class _Puller:
         self.heard: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         self.reported = 0
+        self.is_registered = False
         self.held: set[bytes] = set()
 
 
@@ -97,7 +98,7 @@ class Queues:
         self._layer = layer
         self._pullers: dict[str, _Puller] = {}
         self.settlements = Settlements(layer, self._are_settled)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._is_closed = False
 
     def _keys(self, name: str, *parts: str) -> list[str]:
@@ -105,54 +106,6 @@ class Queues:
 
     def _wake(self, name: str) -> tuple[str, str]:
         return self._layer.backbone.keys.channel(name, "wake"), self._layer.backbone.publish
-
-    # Sending.
-
-    async def put(self, name: str, parcels: list[Parcel]) -> None:
-        """Put messages into a channel, in one call; each gets its receipt, or `ChannelFull`."""
-        layer = self._layer
-        registry = layer.registry
-        producers: dict[str, int] = {}
-        arguments: list[Any] = [
-            *self._wake(name), name, registry.capacity_of(name), registry.expiry_of(name),
-            registry.bounds.mailbox_bytes,
-        ]  # fmt: skip
-        for parcel in parcels:
-            place = producers.setdefault(parcel.producer.id, len(producers) + 1)
-            data = pack_letter(layer.sealed(parcel), parcel.sender)
-            arguments += (place, parcel.producer.sequence, data)
-        keys = self._keys(name, "queue", "meta", "serve")
-        keys += self._keys(name, *(f"by:{producer}" for producer in producers))
-        receivers, used, waiting, capacity, *results = await layer.backbone.run(
-            PUT, keys, arguments
-        )
-        hint = None
-        if not receivers and not 0 <= used < RECENT:
-            box = Mailbox(name, capacity, 0)
-            box.letters.extend([None] * min(waiting, capacity))  # type: ignore[list-item]
-            hint = no_receiver(registry, box)
-        for parcel, result in zip(parcels, results, strict=True):
-            if result == -3 and not parcel.is_own:
-                parcel.failed(overtaken(("channel", name)))
-            elif result == -2:
-                parcel.failed(
-                    ChannelFull(
-                        f"channel {name!r} cannot take {len(parcel.encoded.body):,} bytes: the "
-                        f"messages that wait in it may have {registry.bounds.mailbox_bytes:,} "
-                        "bytes together; receive them, or send less",
-                        channel=name, capacity=capacity,
-                    )
-                )  # fmt: skip
-            elif result < 0:
-                parcel.failed(ChannelFull(channel=name, capacity=capacity))
-            else:
-                offset = result or None
-                parcel.done(
-                    Receipt(
-                        "channel", name, receivers, offset=offset, meaning="primary",
-                        duplicate=not result, hint=hint if result else None,
-                    )
-                )  # fmt: skip
 
     # Taking.
 
@@ -186,6 +139,11 @@ class Queues:
         if puller.task is None:
             puller.task = asyncio.get_running_loop().create_task(self._pull(puller))
 
+    def news(self, channel: str) -> None:
+        """This process has sent to a channel, of which it is not told by Redis."""
+        if channel in self._pullers:
+            self._ring(channel)
+
     def _ring(self, channel: str) -> None:
         self._layer.ring(channel)
         if self._layer.wanted(channel)[0] > 0:
@@ -218,16 +176,25 @@ class Queues:
     async def _take(self, puller: _Puller) -> bool:
         """Take what is wanted; whether there may be more that is."""
         layer, channel = self._layer, puller.channel
+        if not puller.is_registered:
+            try:
+                await self._register(puller)
+            except Unanswered:
+                raise
+            except LayerUnavailable:
+                pass  # memory is short, for one: to take is what helps
         if puller.is_unsure:
             await self._reconcile(puller)
+        # In this order: who sends after it has looked here tells of it.
+        self._report(puller)
         want, receives = layer.wanted(channel)
-        self._report(puller, want)
         if want <= 0:
             return False
         stamp, waiting, *found = await layer.backbone.run(
             TAKE,
             self._keys(channel, "queue", "meta", "back"),
             (layer.backbone.name, min(want, MOST), int(receives), MOST_BYTES),
+            lambda: None,  # what an unanswered one took goes back first: order holds
         )
         if not found:
             return False
@@ -255,21 +222,26 @@ class Queues:
     def _return_unwanted(self, channel: str) -> None:
         for letter in self._layer.unwanted(channel):
             self.settlements.add(
-                channel, letter.posted.id, "front", letter.posted.size, letter.returns
+                channel, letter.posted.id, "unread", letter.posted.size, letter.returns
             )
 
-    def _report(self, puller: _Puller, want: int) -> None:
-        """Tell Redis how many would take from a channel here."""
-        count = max(want, 0)
-        if count and count != puller.reported:
+    def _report(self, puller: _Puller, *, again: bool = False) -> None:
+        """Tell Redis how many take from a channel here; it is asked for before this returns."""
+        count = self._layer.serving(puller.channel)
+        if count != puller.reported or (again and count):
             puller.reported = count
-            self._run(self._tell(puller.channel, count))
+            backbone = self._layer.backbone
+            keys = self._keys(puller.channel, "serve")
+            self._run(backbone.run(WATCH, keys, (backbone.name, count, 0, backbone.lease)))
 
-    async def _tell(self, channel: str, count: int) -> None:
+    async def _register(self, puller: _Puller) -> None:
+        """Before anything is taken: whoever finds this process dead knows where to look."""
         backbone = self._layer.backbone
-        keys = self._keys(channel, "serve")
-        await backbone.run(WATCH, keys, (backbone.name, count, 0, LEASE))
-        await backbone.command(backbone.keys.process(backbone.name, "channels"), "SADD", channel)
+        await backbone.run(ALIVE, [backbone.keys.alive], (backbone.name, backbone.lease))
+        channels = backbone.keys.process(backbone.name, "channels")
+        await backbone.command(channels, "SADD", puller.channel)
+        await backbone.command(channels, "EXPIRE", REMEMBERED)
+        puller.is_registered = True
 
     async def _reconcile(self, puller: _Puller) -> None:
         """What Redis thinks is in hand here, and is not (an answer was lost), goes back."""
@@ -299,6 +271,8 @@ class Queues:
         """The connection was broken: an answer may have been lost, and news."""
         for puller in list(self._pullers.values()):
             puller.is_unsure = True
+            puller.is_registered = False
+            puller.reported = -1
             self._want(puller.channel)
 
     def tick(self) -> None:
@@ -308,19 +282,27 @@ class Queues:
             if self._layer.wanted(channel)[0] > 0:
                 if now - puller.used >= LOOK:
                     self._want(channel)
-            elif now - puller.used > LINGER and puller.task is None and not puller.held:
+            elif (
+                now - puller.used > LINGER
+                and puller.task is None
+                and not puller.held
+                and not self._layer.serving(channel)
+            ):
                 del self._pullers[channel]
                 wake = self._layer.backbone.keys.channel(channel, "wake")
                 self._layer.backbone.unlisten(channel, wake)
-            elif puller.reported and now - puller.used > LOOK:
-                puller.reported = 0
-                self._run(self._tell(channel, 0))
+            elif now - puller.used > 1.0:  # one that receives now and then is not told each time
+                self._report(puller)
 
     def renew(self) -> None:
         """Signs of life, to be given well within their time."""
         for puller in list(self._pullers.values()):
-            if puller.reported:
-                self._run(self._tell(puller.channel, puller.reported))
+            self._report(puller, again=True)
+            if puller.reported or puller.held:
+                # A call that came late to Redis may have taken what nobody here knows of.
+                puller.is_unsure = True
+                puller.is_registered = False
+                self._want(puller.channel)
 
     async def bury_late(self, channel: str) -> None:
         """What has waited too long in a channel goes to the dead letters."""
@@ -342,7 +324,8 @@ class Queues:
         channels = backbone.keys.process(process, "channels")
         for channel in await backbone.command(channels, "SMEMBERS"):
             await self._claim(channel.decode(), process, 1, [])
-        await backbone.command(channels, "DEL")
+        # Not forgotten at once: it may be back, and have said so a moment ago.
+        await backbone.command(channels, "EXPIRE", int(2 * backbone.lease))
 
     # A channel as a whole.
 
@@ -372,12 +355,11 @@ class Queues:
             "expired": expired,
         }
 
-    def _run(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+    def _run(self, asked: "asyncio.Future[Any]") -> None:
+        self._tasks.add(asked)
+        asked.add_done_callback(self._done)
 
-    def _done(self, task: "asyncio.Task[Any]") -> None:
+    def _done(self, task: "asyncio.Future[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(task.exception(), LayerUnavailable):
             return  # signs of life are given again
@@ -394,3 +376,7 @@ class Queues:
                 puller.task.cancel()
         for task in self._tasks:
             task.cancel()
+        # What is leased, and what a call took whose answer nobody read.
+        if self._pullers:
+            with contextlib.suppress(LayerUnavailable):
+                await self.reclaim(self._layer.backbone.name)

@@ -5,12 +5,14 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from nbchannels.exceptions import LayerUnavailable
+from nbchannels.encoding import encode
+from nbchannels.exceptions import EncodingError, LayerUnavailable
 from nbchannels.layers.deadletters import DeadLetter, Reason
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.leases import MOST_RETURNS
 from nbchannels.layers.mailbox import Letter, Mailbox
 from nbchannels.layers.receiving import no_dead
+from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import pack_letter
 from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.inboxes import Inboxes
@@ -19,7 +21,7 @@ from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.scouts import Scout
 from nbchannels.layers.serving import Waiter
-from nbchannels.names import is_process_local, require_channel_name
+from nbchannels.names import is_process_local, new_channel_name, require_channel_name
 from nbchannels.receipt import Receipt
 
 __all__ = ["TakingLayer"]
@@ -30,6 +32,7 @@ T = TypeVar("T")
 class TakingLayer(HostedLayer):
     """How messages come out of Redis. The parts are made by `RedisChannelLayer`."""
 
+    backbone: Backbone
     seal: Seal
     graveyard: Graveyard
     _queues: Queues
@@ -75,6 +78,13 @@ class TakingLayer(HostedLayer):
             scouts = self._registry.scouts.plan(channel).scouts
         return waiting + sum(scout.wants for scout in scouts) - here, waiting > 0
 
+    def serving(self, channel: str) -> int:
+        """How many receive from a channel here, or serve it, also while they are busy."""
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            waiting = len(box.waiters) if box is not None else 0
+            return waiting + len(self._registry.scouts.plan(channel).scouts)
+
     def arrived(self, channel: str, letters: list[Letter]) -> None:
         """Hand out what was taken."""
         if not letters:
@@ -112,16 +122,20 @@ class TakingLayer(HostedLayer):
             woken = self._woken(boxes)
         self._tell(woken)
 
-    def came(self, channel: str, letter: Letter) -> bool:
-        """Put a letter into a channel of this process; whether there is room for another."""
+    def came(self, channel: str, letter: Letter) -> None:
+        """Put a letter into a channel of this process."""
         with self._lock:
             box = self._registry.mailbox(channel, self._clock())
             box.letters.append(letter)
             self._registry.waiting_bytes += len(letter.encoded.body)
-            room = len(box.letters) < box.capacity
             woken = self._woken([box])
         self._tell(woken)
-        return room
+
+    def has_room(self, channel: str) -> bool:
+        """Whether a channel of this process takes another letter."""
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            return box is None or len(box.letters) < box.capacity
 
     def enlist(
         self, scout: Scout, capacity: int | None = None, expiry: float | None = None
@@ -195,16 +209,20 @@ class TakingLayer(HostedLayer):
         return [dead._replace(letter=self._readable(dead.letter)) for dead in found]
 
     def _readable(self, letter: Letter) -> Letter:
-        return letter._replace(encoded=self.seal.open(letter.encoded))
+        try:
+            return letter._replace(encoded=self.seal.open(letter.encoded))
+        except EncodingError as error:  # one of them must not hide the others
+            unreadable = {"type": "nbchannels.unreadable", "error": str(error)}
+            return letter._replace(encoded=encode(unreadable))
 
-    async def channel_of_dead(self, number: Any) -> str:
-        """See `ReceivingLayer.channel_of_dead`."""
+    async def dead_letter(self, number: Any) -> DeadLetter:
+        """See `ReceivingLayer.dead_letter`."""
         dead = None
         if type(number) is int:
             dead = await self._on_loop(self.graveyard.get(number))
         if dead is None:
             raise no_dead(number)
-        return dead.channel
+        return dead._replace(letter=self._readable(dead.letter))
 
     async def resend(self, number: int) -> Receipt:
         """See `BaseChannelLayer.resend`."""
@@ -213,7 +231,7 @@ class TakingLayer(HostedLayer):
             raise no_dead(number)
         dead, data = taken
         try:
-            encoded = self._readable(dead.letter).encoded
+            encoded = self.seal.open(dead.letter.encoded)
             return await self._done(self.submit("channel", dead.channel, encoded))
         except BaseException:
             await asyncio.shield(self._on_loop(self.graveyard.put_back(number, data)))
@@ -225,6 +243,12 @@ class TakingLayer(HostedLayer):
             raise no_dead(number)
 
     # Channels.
+
+    async def new_channel(self, prefix: str = "specific") -> str:
+        """See `BaseChannelLayer.new_channel`; its inbox is this layer's own."""
+        name = new_channel_name(prefix, self.backbone.token)
+        self.open_channel(name)
+        return name
 
     def open_channel(self, name: str) -> None:
         """See `ReceivingLayer.open_channel`; its inbox is read."""

@@ -40,11 +40,9 @@ class Way:
         self.where = where
         self.connect = connect
 
-    def backbone(
-        self, keys: Keys, token: str, on_connect: Callable[[], None], patience: float
-    ) -> Backbone:
+    def backbone(self, keys: Keys, on_connect: Callable[[], None], patience: float) -> Backbone:
         """What the layer goes by; see `Backbone`."""
-        return Backbone(self.connect, self.where, keys, token, on_connect, patience)
+        return Backbone(self.connect, self.where, keys, on_connect, patience)
 
 
 class _ClusterWay(Way):
@@ -59,12 +57,10 @@ class _ClusterWay(Way):
         self._seeds = seeds
         self._remap = remap
 
-    def backbone(
-        self, keys: Keys, token: str, on_connect: Callable[[], None], patience: float
-    ) -> Backbone:
+    def backbone(self, keys: Keys, on_connect: Callable[[], None], patience: float) -> Backbone:
         """See `Way.backbone`."""
         return ClusterBackbone(
-            self._connect_to, self._seeds, self.where, keys, token, on_connect, patience,
+            self._connect_to, self._seeds, self.where, keys, on_connect, patience,
             self._remap,
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.check import tell
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
+from nbchannels.layers.redis.presence import Presence
 from nbchannels.layers.redis.process_scripts import ALIVE, INDEX
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.names import is_process_local
@@ -23,8 +24,8 @@ from nbchannels.typing import Kind
 
 __all__ = ["Upkeep"]
 
-#: Seconds that a sign of life holds; after which it is renewed; between two looks for late ones.
-LEASE, RENEW, LATE = 60, 20.0, 5.0
+#: Seconds between two looks for late ones.
+LATE = 5.0
 #: Seconds after which a name in use is told again; names that are remembered as told.
 TOLD, MOST_TOLD = 600.0, 10_000
 #: Names that one answer has; channels that are looked into at once.
@@ -53,12 +54,19 @@ class Upkeep:
     """The housekeeping of one process. Works on the loop of its layer."""
 
     def __init__(
-        self, backbone: Backbone, groups: Groups, queues: Queues, inboxes: Inboxes, layer: Layer
+        self,
+        backbone: Backbone,
+        groups: Groups,
+        queues: Queues,
+        inboxes: Inboxes,
+        presence: Presence,
+        layer: Layer,
     ) -> None:
         self._backbone = backbone
         self._groups = groups
         self._queues = queues
         self._inboxes = inboxes
+        self._presence = presence
         self._layer = layer
         self._told: dict[tuple[str, str], float] = {}
         self._fresh: dict[str, set[str]] = {"groups": set(), "channels": set()}
@@ -180,9 +188,15 @@ class Upkeep:
 
     # Time.
 
+    def open(self) -> None:
+        """Say that this process lives, if it has not begun."""
+        if self._clock is None and not self._is_closed:
+            self.run(self._renew())
+
     def connected(self) -> None:
         """A connection was made."""
         self._renewed = 0.0
+        self._told.clear()  # it may have begun anew, and know no names
         if not self._is_checked:
             self._is_checked = True
             self.run(self._check())
@@ -201,10 +215,11 @@ class Upkeep:
             self._groups.tick()
             self._queues.tick()
             now = time.monotonic()
-            if now - self._renewed >= RENEW:
+            if now - self._renewed >= self._backbone.renewal:
                 self._renewed = now
                 self._inboxes.renew()
                 self._queues.renew()
+                self._presence.renew()
                 self.run(self._renew())
             if now - self._looked >= LATE * (0.8 + 0.4 * _chance.random()):
                 self._looked = now
@@ -213,11 +228,11 @@ class Upkeep:
 
     async def _renew(self) -> None:
         """Say that this process lives; take back what the dead had."""
-        keys = [self._backbone.keys.alive]
-        for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, LEASE)):
+        keys, lease = [self._backbone.keys.alive], self._backbone.lease
+        for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, lease)):
             name = process.decode()
             await self._queues.reclaim(name)
-            await self._backbone.run(ALIVE, keys, (name, 0))
+            await self._backbone.run(ALIVE, keys, (name, -1))
 
     async def _bury_late(self) -> None:
         """Look into some channels for what has waited too long."""

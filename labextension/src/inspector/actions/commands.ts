@@ -1,7 +1,7 @@
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { LabIcon } from '@jupyterlab/ui-components';
-import { addIcon, closeIcon, copyIcon, deleteIcon, editIcon, listIcon, pauseIcon, refreshIcon } from '@jupyterlab/ui-components';
+import { addIcon, clearIcon, closeIcon, copyIcon, deleteIcon, editIcon, filterIcon, listIcon, pauseIcon, refreshIcon } from '@jupyterlab/ui-components';
 
 import type { Kind, TailRow } from '../api';
 import { number, sentence, text } from '../api';
@@ -194,6 +194,31 @@ export function addCommands(commands: CommandRegistry, context: Context, hands: 
       hands.refresh('problems');
     }
   }, args => letter(args) > 0);
+
+  const diagnosis = (args: Arguments): number => number(args.number) || (selection.target?.kind === 'diagnosis' ? selection.target.number : 0);
+  add(COMMANDS.dismiss, trans.__('Dismiss Diagnosis'), trans.__('Forget a diagnosis; if it happens again, it is told again'), closeIcon, { number: { type: 'number' } }, async args => {
+    await attempt(() => api.dismiss(diagnosis(args)), trans.__('The diagnosis was dismissed.'));
+    hands.refresh('problems');
+  }, args => diagnosis(args) > 0);
+  add(COMMANDS.dismissAll, trans.__('Dismiss All Diagnoses…'), trans.__('Forget all diagnoses of this server'), clearIcon, {}, async () => {
+    const question = trans.__('They are forgotten for everybody who uses this server; what happens again is told again. Dead letters stay.');
+    if (await confirm(context, trans.__('Dismiss all diagnoses?'), question, trans.__('Dismiss'))) {
+      await attempt(() => api.dismiss(null), trans.__('All diagnoses were dismissed.'));
+      hands.refresh('problems');
+    }
+  });
+  commands.addCommand(COMMANDS.follow, {
+    label: trans.__('Show Only Channels of the Notebook in Front'),
+    caption: trans.__('Narrow the lists to the groups, channels, consumers and clients of the notebook in front'),
+    icon: filterIcon,
+    isToggled: () => context.following.on,
+    isToggleable: true,
+    describedBy: { args: { type: 'object', properties: {} } },
+    execute: () => {
+      context.following.on = !context.following.on;
+      commands.notifyCommandChanged(COMMANDS.follow);
+    }
+  });
 
   const client = (args: Arguments): readonly [key: string, label: string] => {
     const { target } = selection;

@@ -10,6 +10,7 @@ const MENUS: Readonly<Record<string, readonly string[]>> = {
   channel: [COMMANDS.send, COMMANDS.insertConsumer, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl],
   message: [COMMANDS.copyMessage, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.sendAgain, COMMANDS.edit, '|', COMMANDS.plot, COMMANDS.showMessages],
   consumer: [COMMANDS.send, COMMANDS.showMessages, COMMANDS.copyName, '|', COMMANDS.disconnect],
+  diagnosis: [COMMANDS.dismiss],
   dead: [COMMANDS.resend, COMMANDS.discard, '|', COMMANDS.showMessages, COMMANDS.copyName],
   client: [COMMANDS.disconnect]
 };
@@ -22,8 +23,25 @@ export function addMenus(app: JupyterFrontEnd, palette: ICommandPalette | null, 
       app.contextMenu.addItem(command === '|' ? { type: 'separator', selector, rank } : { command, selector, rank });
     });
   }
+  keepFocus(app);
   const category = trans.__('Channels');
   for (const command of Object.values(COMMANDS)) {
     palette?.addItem({ command, category });
   }
+}
+
+/** A menu that closes leaves the focus to nobody: whoever opened it with the keyboard would have to begin at the top. */
+function keepFocus(app: JupyterFrontEnd): void {
+  let list: HTMLElement | null = null;
+  document.addEventListener(
+    'contextmenu',
+    ({ target }) => {
+      list = target instanceof Element ? target.closest<HTMLElement>('.nbc-list') : null;
+    },
+    true
+  );
+  app.contextMenu.menu.aboutToClose.connect(() => {
+    list?.focus();
+    list = null;
+  });
 }

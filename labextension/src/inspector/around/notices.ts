@@ -1,55 +1,65 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ConsumersModel, Failure } from '../panels/consumers/model';
+import type { Announcements, News } from '../announcements';
 import { baseName } from '../parts/format';
 import type { Settings } from '../settings';
 
 /** Seconds between two notices: a consumer that fails a thousand times is told of once. */
 const QUIET = 30;
+/** What the sender was told on its line, and is often meant so: a number at the icon will do. */
+const HINTS: ReadonlySet<string> = new Set(['nobody-listens', 'dropped']);
+/** Why a message was given up because of its consumer. */
+const FAILED: ReadonlySet<string> = new Set(['failed', 'retries', 'returns']);
 
-/** Tells of consumers that have failed, not too often. */
+/** Tells of problems that have come, not too often. */
 export class Notices {
   private last = -Infinity;
-  private waiting: Failure[] = [];
+  private waiting = 0;
 
   /**
    * @param show - put a sentence where the reader sees it
-   * @param isLooking - whether the reader sees the consumers anyway
+   * @param isLooking - whether the reader sees the problems anyway
    */
   constructor(
-    private readonly consumers: ConsumersModel,
+    private readonly announcements: Announcements,
     private readonly settings: Settings,
     private readonly trans: TranslationBundle,
     private readonly show: (sentence: string) => void,
     private readonly isLooking: () => boolean,
     private readonly clock: () => number = () => performance.now() / 1000
   ) {
-    consumers.failures.connect(this.hear, this);
+    announcements.changed.connect(this.hear, this);
   }
 
   dispose(): void {
-    this.consumers.failures.disconnect(this.hear, this);
+    this.announcements.changed.disconnect(this.hear, this);
   }
 
-  private hear(_: unknown, failures: readonly Failure[]): void {
-    if (!this.settings.notify || this.isLooking()) {
-      this.waiting = [];
+  private hear(_: unknown, news: News | null): void {
+    if (news === null || HINTS.has(news.kind)) {
       return;
     }
-    this.waiting.push(...failures);
+    if (!this.settings.notify || this.isLooking()) {
+      this.waiting = 0;
+      return;
+    }
+    this.waiting += 1;
     const now = this.clock();
     if (now - this.last < QUIET) {
       return;
     }
+    const others = this.waiting - 1;
     this.last = now;
-    const [newest] = this.waiting.slice(-1);
-    const times = this.waiting.reduce((sum, failure) => sum + failure.times, 0);
-    this.waiting = [];
-    if (newest === undefined) {
-      return;
+    this.waiting = 0;
+    const words = this.words(news);
+    this.show(others > 0 ? `${words} ${this.trans._n('(and %1 more)', '(and %1 more)', others)}` : words);
+  }
+
+  private words({ kind, name, who, sentence }: News): string {
+    const { trans } = this;
+    if (FAILED.has(kind) || kind === 'consumer-failed') {
+      return kind === 'consumer-failed' ? sentence : trans.__('Consumer of "%1" failed: %2', name, sentence);
     }
-    const { channel, error, client } = newest.row;
-    const words = this.trans.__('Consumer of "%1" in %2 failed: %3', channel, baseName(client), error);
-    this.show(times > 1 ? `${words} ${this.trans.__('(%1 failures)', times)}` : words);
+    return kind === 'expired' ? trans.__('A message of "%1" was given up: nobody took it in time.', name) : `${baseName(who)}: ${sentence}`;
   }
 }

@@ -4,13 +4,16 @@ import { Widget } from '@lumino/widgets';
 import type { Disposer } from '../../client/types';
 import { element, setText } from '../../views/dom';
 import { formatCount } from '../../views/format';
+import type { Announcements } from '../announcements';
 import type { InspectorClient } from '../api';
-import type { ConsumersModel } from '../panels/consumers/model';
 import type { LayerModel } from '../panels/layer/model';
 import { formatRate } from '../parts/format';
 import { describeState, toneOf } from '../state';
 
-/** The chip in the status bar: state, rate, failures. A click opens the sidebar. */
+/**
+ * The chip in the status bar: state, problems, and a rate while somebody looks at one. It asks nothing: the state is the
+ * connection's, problems are announced, the rate is what an open section has asked for. A click opens the sidebar.
+ */
 export class StatusChip extends Widget {
   private readonly button = element('button', 'nbc-state nbc-status-chip');
   private readonly words = element('span');
@@ -19,7 +22,7 @@ export class StatusChip extends Widget {
   constructor(
     private readonly client: InspectorClient,
     private readonly layer: LayerModel,
-    private readonly consumers: ConsumersModel,
+    private readonly announcements: Announcements,
     private readonly trans: TranslationBundle,
     open: () => void
   ) {
@@ -35,42 +38,48 @@ export class StatusChip extends Widget {
       this.tell();
     });
     layer.changed.connect(this.tell, this);
-    consumers.changed.connect(this.tell, this);
+    announcements.changed.connect(this.tell, this);
   }
 
   override dispose(): void {
     if (!this.isDisposed) {
       this.watch.dispose();
       this.layer.changed.disconnect(this.tell, this);
-      this.consumers.changed.disconnect(this.tell, this);
+      this.announcements.changed.disconnect(this.tell, this);
       super.dispose();
     }
   }
 
   private tell(): void {
-    const { client, trans, layer, consumers } = this;
+    const { client, trans, layer } = this;
     const { state } = client;
     const isLive = state.status === 'live';
     // A page that needs no connection is no trouble.
     const isIdle = state.status === 'connecting';
-    const failed = isLive ? consumers.failed : 0;
-    const rate = layer.rate?.now ?? 0;
+    const { problems } = this.announcements;
+    const rate = layer.isOn ? (layer.rate?.now ?? 0) : 0;
     const parts = [
       isIdle ? trans.__('Channels') : isLive ? trans.__('Channels live') : trans.__('Channels %1', describeState(state, trans, Date.now() / 1000)),
       ...(isLive && rate > 0 ? [formatRate(rate)] : []),
-      ...(failed > 0 ? [trans._n('%1 failure', '%1 failures', failed)] : [])
+      ...(problems > 0 ? [trans._n('%1 problem', '%1 problems', problems)] : [])
     ];
     const text = parts.join(' · ');
-    this.button.dataset['tone'] = failed > 0 ? 'bad' : isIdle ? 'idle' : toneOf(state);
+    this.button.dataset['tone'] = problems > 0 ? 'bad' : isIdle ? 'idle' : toneOf(state);
     setText(this.words, text);
     const title = [
       isIdle ? trans.__('No view of this page needs the server now.') : state.detail,
-      ...(layer.facts === null ? [] : [trans.__('%1 groups, %2 channels', formatCount(layer.facts.statistics['groups'] ?? 0), formatCount(layer.facts.statistics['channels'] ?? 0))]),
-      trans.__('Click to show the channels.')
+      ...(!layer.isOn || layer.facts === null
+        ? []
+        : [trans.__('%1 groups, %2 channels', formatCount(layer.facts.statistics['groups'] ?? 0), formatCount(layer.facts.statistics['channels'] ?? 0))]),
+      problems > 0 ? trans.__('Click to show the problems.') : trans.__('Click to show the channels.')
     ].join('\n');
     if (this.button.title !== title) {
       this.button.title = title;
-      this.button.setAttribute('aria-label', `${text}. ${trans.__('Show the channels')}`);
+    }
+    const action = problems > 0 ? trans.__('Show the problems') : trans.__('Show the channels');
+    const label = `${text}. ${action}`;
+    if (this.button.getAttribute('aria-label') !== label) {
+      this.button.setAttribute('aria-label', label);
     }
   }
 }

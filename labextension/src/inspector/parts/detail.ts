@@ -85,15 +85,7 @@ export class Detail {
     const key = actions.map(({ label }) => label).join('\n');
     if (key !== this.shown) {
       this.shown = key;
-      this.actions.replaceChildren(
-        ...actions.map(({ label, title, danger, run }) => {
-          const button = element('button', danger === true ? 'nbc-action nbc-danger' : 'nbc-action', label);
-          button.type = 'button';
-          button.title = title ?? label;
-          button.addEventListener('click', run);
-          return button;
-        })
-      );
+      this.actions.replaceChildren(...buttons(actions).children);
     }
   }
 
@@ -107,4 +99,19 @@ export class Detail {
     }
     this.facts.replaceChildren(...nodes);
   }
+}
+
+/** A row of buttons. */
+export function buttons(actions: readonly Action[]): HTMLElement {
+  const row = element('div', 'nbc-actions');
+  row.append(
+    ...actions.map(({ label, title, danger, run }) => {
+      const button = element('button', danger === true ? 'nbc-action nbc-danger' : 'nbc-action', label);
+      button.type = 'button';
+      button.title = title ?? label;
+      button.addEventListener('click', run);
+      return button;
+    })
+  );
+  return row;
 }

@@ -84,13 +84,19 @@ export class ListBody<Row extends Keyed> implements Body {
     const rows = model.shown;
     const isEmpty = rows.length === 0;
     this.bar.hidden = model.rows.size === 0 && model.filter === '';
+    // Somebody else may have set them: what was remembered, another section.
+    for (const [control, value] of [[this.search, model.filter], [this.order, model.sort]] as const) {
+      if (control.value !== value) {
+        control.value = value;
+      }
+    }
     this.list.element.hidden = isEmpty;
     if (model.refusal !== null) {
       this.empty.show(model.refusal);
     } else if (!isEmpty) {
       this.empty.hide();
     } else if (model.rows.size > 0) {
-      this.empty.show(trans.__('Nothing matches the filter.'));
+      this.empty.show(model.filter.trim() === '' && model.isNarrowed ? trans.__('Nothing here belongs to the notebook in front.') : trans.__('Nothing matches the filter.'));
     } else if (model.loaded) {
       this.empty.show(columns.empty.sentence, columns.empty.code);
     } else {
@@ -109,7 +115,7 @@ export class ListBody<Row extends Keyed> implements Body {
   }
 
   badge(): Badge | null {
-    const { size } = this.model.rows;
+    const size = this.model.isNarrowed ? this.model.shown.length : this.model.rows.size;
     return size === 0 ? null : { text: formatCount(size), label: String(size), tone: 'plain' };
   }
 

@@ -1,10 +1,13 @@
 import { element, setText } from '../../../views/dom';
 import { formatCount } from '../../../views/format';
+import type { DeadLetter } from '../../api';
 import { sentence } from '../../api';
 import type { Context } from '../../context';
 import { COMMANDS } from '../../context';
 import type { Detail } from '../../parts/detail';
+import { buttons } from '../../parts/detail';
 import { baseName, formatRate, formatSpan } from '../../parts/format';
+import { letterActions, letterContent } from '../../parts/letter';
 import { ListBody, TwoLines } from '../../parts/listbody';
 import { Sparkline } from '../../parts/spark';
 import type { ConsumerRow, ConsumersModel } from './model';
@@ -33,9 +36,11 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
       return;
     }
     let found = '';
+    let letter: DeadLetter | undefined;
     try {
       const letters = await context.api.deadLetters();
-      found = letters.find(({ channel, consumer, traceback: text }) => channel === row.channel && consumer.startsWith(row.function) && text !== '')?.traceback ?? '';
+      letter = letters.find(({ channel, consumer }) => channel === row.channel && consumer.startsWith(row.function));
+      found = letter?.traceback ?? '';
       if (found === '') {
         const diagnoses = await context.api.diagnoses();
         found = diagnoses.find(({ kind, client, sentence: said }) => kind === 'consumer-failed' && client === row.client && said.startsWith(`${row.function} failed`))?.detail ?? '';
@@ -51,7 +56,7 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
     const trace = element('pre', 'nbc-trace');
     trace.tabIndex = 0;
     setText(trace, found);
-    detail.content.replaceChildren(error, ...(found === '' ? [] : [trace]));
+    detail.content.replaceChildren(error, ...(found === '' ? [] : [trace]), ...(letter === undefined ? [] : [letterContent(context, letter, false), buttons(letterActions(context, letter.number))]));
   };
 
   return new ListBody<ConsumerRow>(context, model, {

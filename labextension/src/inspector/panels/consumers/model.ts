@@ -1,5 +1,3 @@
-import { Signal } from '@lumino/signaling';
-
 import type { Api } from '../../api';
 import { list, number, text } from '../../api';
 import { byNumber, byText, KeyedModel } from '../../keyed';
@@ -29,17 +27,8 @@ export interface ConsumerRow {
   readonly clientKey: string;
 }
 
-/** A consumer failed since it was looked at last. */
-export interface Failure {
-  readonly row: ConsumerRow;
-  readonly times: number;
-}
-
 export class ConsumersModel extends KeyedModel<ConsumerRow> {
-  /** Emitted with each answer in which consumers have failed again. */
-  readonly failures = new Signal<this, readonly Failure[]>(this);
   private readonly rates = new Map<string, Rate>();
-  private fresh: Failure[] = [];
 
   constructor(api: Api, seconds: () => number, pace?: Pace) {
     super(
@@ -61,18 +50,9 @@ export class ConsumersModel extends KeyedModel<ConsumerRow> {
     return this.rates.get(consumer);
   }
 
-  /** How often consumers have failed, all together. */
-  get failed(): number {
-    let sum = 0;
-    for (const row of this.rows.values()) {
-      sum += row.failed;
-    }
-    return sum;
-  }
-
   protected read(row: readonly unknown[]): ConsumerRow {
     const [key, channel, name, client, where, on, filters, connected, held, credit, taken, done, failed, later, slowest, error, clientKey] = row;
-    const one: ConsumerRow = {
+    return {
       key: text(key),
       channel: text(channel),
       function: text(name),
@@ -91,12 +71,6 @@ export class ConsumersModel extends KeyedModel<ConsumerRow> {
       error: text(error),
       clientKey: text(clientKey)
     };
-    // What had failed before anyone looked is no news.
-    const before = this.rows.get(one.key)?.failed ?? (this.loaded ? 0 : one.failed);
-    if (one.failed > before) {
-      this.fresh.push({ row: one, times: one.failed - before });
-    }
-    return one;
   }
 
   protected words(row: ConsumerRow): string {
@@ -111,11 +85,6 @@ export class ConsumersModel extends KeyedModel<ConsumerRow> {
       } else {
         rate.update(taken, time);
       }
-    }
-    const { fresh } = this;
-    if (fresh.length > 0) {
-      this.fresh = [];
-      this.failures.emit(fresh);
     }
   }
 

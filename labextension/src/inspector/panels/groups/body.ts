@@ -10,9 +10,13 @@ import { ListBody, TwoLines } from '../../parts/listbody';
 import { Sparkline } from '../../parts/spark';
 import type { GroupRow, GroupsModel } from './model';
 
+/** Seconds after which who is in the group is asked again: the numbers are of this server, the people of all. */
+const AGAIN = 5;
+
 /** Who is in the group is asked again when its numbers have changed. */
 interface Asked {
   readonly key: string;
+  readonly at: number;
   readonly subscribers: number;
   readonly members: number;
 }
@@ -29,22 +33,28 @@ export function groupsBody(context: Context, model: GroupsModel): ListBody<Group
     ].join(' · ');
 
   const present = async ({ key, subscribers, members }: GroupRow, detail: Detail): Promise<void> => {
-    if (asked?.key === key && asked.subscribers === subscribers && asked.members === members) {
+    const at = context.now();
+    if (asked?.key === key && asked.subscribers === subscribers && asked.members === members && at - asked.at < AGAIN) {
       return;
     }
-    asked = { key, subscribers, members };
+    asked = { key, at, subscribers, members };
     try {
       const found = await context.api.presence(key);
       if (selection.target?.kind !== 'group' || selection.target.name !== key) {
         return;
       }
-      const items = found.slice(0, 50).map(({ kind, user, label, as }) => {
+      const items = found.slice(0, 50).map(({ kind, user, label, as, here }) => {
         const item = element('li', 'nbc-person');
         item.append(element('span', 'nbc-kind', kind), element('span', 'nbc-person-name', label || user || trans.__('unnamed')));
-        if (label !== '' && user !== '') {
+        // A kernel's user is its own token.
+        if (label !== '' && user !== '' && !user.startsWith('kernel:')) {
           item.append(element('span', 'nbc-muted', user));
         }
-        item.append(element('span', 'nbc-muted nbc-far', as === 'member' ? trans.__('member') : trans.__('subscriber')));
+        const how = as === 'member' ? trans.__('member') : trans.__('subscriber');
+        item.append(element('span', 'nbc-muted nbc-far', here ? how : trans.__('%1, elsewhere', how)));
+        if (!here) {
+          item.title = trans.__('Not a client of this server: of another one, or of Redis itself');
+        }
         return item;
       });
       const list = element('ul', 'nbc-people');

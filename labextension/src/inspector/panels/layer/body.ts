@@ -54,7 +54,8 @@ export class LayerBody implements Body {
     const { statistics, capacity } = facts;
     const of = (name: string): number => statistics[name] ?? 0;
     setText(this.what, facts.alias);
-    setText(this.backend, facts.backend);
+    setText(this.backend, facts.trouble === '' ? facts.backend : `${facts.backend}: ${facts.trouble}`);
+    this.backend.dataset['tone'] = facts.trouble === '' ? 'plain' : 'bad';
     setText(this.rate, formatRate(rate?.now ?? 0));
     this.spark.show(rate?.points() ?? []);
     this.measure([

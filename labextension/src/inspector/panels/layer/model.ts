@@ -30,12 +30,21 @@ export class LayerModel implements SectionModel {
     return this.signal;
   }
 
+  /** Whether somebody looks: what is known is up to date. */
+  get isOn(): boolean {
+    return this.poller.isOn;
+  }
+
   start(): void {
     this.poller.start();
   }
 
   stop(): void {
-    this.poller.stop();
+    if (this.isOn) {
+      this.poller.stop();
+      this.rate = null;
+      this.signal.emit();
+    }
   }
 
   dispose(): void {

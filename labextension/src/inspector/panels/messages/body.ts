@@ -1,16 +1,17 @@
 import { element, setText } from '../../../views/dom';
 import { formatCount } from '../../../views/format';
-import type { TailRow } from '../../api';
+import type { TailFilter, TailRow, WholeMessage } from '../../api';
 import { sentence } from '../../api';
 import type { Context } from '../../context';
 import { COMMANDS } from '../../context';
+import { contentNodes } from '../../parts/content';
 import { Detail } from '../../parts/detail';
 import { EmptyNote } from '../../parts/empty';
 import { formatClock, formatMoment, formatSize, formatSpan } from '../../parts/format';
 import type { Selected } from '../../parts/list';
 import { VirtualList } from '../../parts/list';
 import { TwoLines } from '../../parts/listbody';
-import { hexLines, inline, JsonTree } from '../../parts/tree';
+import { inline } from '../../parts/tree';
 import type { Body } from '../../section';
 import type { MessagesModel } from './model';
 
@@ -77,10 +78,22 @@ export class MessagesBody implements Body {
     this.element.append(bar, this.more, this.state, split);
   }
 
-  /** Show or hide the filters that are used seldom. */
-  toggleFilters(): boolean {
-    this.more.hidden = !this.more.hidden;
+  /** Whether the filters that are used seldom are shown. */
+  get showsMore(): boolean {
     return !this.more.hidden;
+  }
+
+  set showsMore(shows: boolean) {
+    this.more.hidden = !shows;
+  }
+
+  /** Put a filter into the fields, and apply it. */
+  arrange({ name, text, least, kind }: TailFilter): void {
+    this.name.value = name;
+    this.text.value = text;
+    this.least.value = least === null ? '' : String(least);
+    this.kind.value = kind ?? '';
+    this.filter();
   }
 
   /** Show what goes to this group or channel. */
@@ -92,7 +105,7 @@ export class MessagesBody implements Body {
   update(): void {
     const { model, context } = this;
     const { trans } = context;
-    const { rows } = model;
+    const rows = model.shown;
     const filtered = Object.values(model.filter).some(one => one !== null && one !== '');
     this.list.set(rows);
     this.list.element.hidden = rows.length === 0;
@@ -100,6 +113,8 @@ export class MessagesBody implements Body {
       this.empty.show(model.refusal);
     } else if (rows.length > 0) {
       this.empty.hide();
+    } else if (model.isNarrowed) {
+      this.empty.show(trans.__('No message of the notebook in front has come yet.'));
     } else if (filtered) {
       this.empty.show(trans.__('No message has matched yet.'));
     } else {
@@ -167,6 +182,10 @@ export class MessagesBody implements Body {
     };
   }
 
+  private content(told: WholeMessage): void {
+    this.detail.content.replaceChildren(...contentNodes(this.context.trans, this.context.copy, told));
+  }
+
   private async choose(row: TailRow | null, how: Selected): Promise<void> {
     const { trans, selection, run, api } = this.context;
     selection.target = row === null ? null : { kind: 'message', row };
@@ -198,36 +217,14 @@ export class MessagesBody implements Body {
     try {
       const told = await this.model.whole(row);
       if (this.chosen === row.key) {
-        this.content(told.message, told.omitted, told.hex);
+        this.content(told);
       }
     } catch (error) {
       if (this.chosen === row.key) {
-        this.content(row.preview, api.client.state.status === 'live' ? trans.__('Only its beginning is left: %1', sentence(error)) : trans.__('Only its beginning: there is no connection.'), '');
+        const omitted = api.client.state.status === 'live' ? trans.__('Only its beginning is left: %1', sentence(error)) : trans.__('Only its beginning: there is no connection.');
+        this.content({ message: row.preview, omitted, hex: '' });
       }
     }
-  }
-
-  private content(message: unknown, omitted: string | null, hex: string): void {
-    const { trans, copy } = this.context;
-    const nodes: HTMLElement[] = [];
-    if (omitted !== null) {
-      nodes.push(element('div', 'nbc-note', omitted));
-    }
-    const isEmpty = message === null || message === undefined;
-    if (!isEmpty) {
-      const tree = new JsonTree(trans.__('Content'), copy);
-      tree.show(message);
-      nodes.push(tree.element);
-    }
-    if (hex !== '') {
-      const bytes = element('details', 'nbc-hex');
-      bytes.open = isEmpty;
-      const lines = element('pre', 'nbc-trace', hexLines(hex));
-      lines.tabIndex = 0;
-      bytes.append(element('summary', '', trans.__('Bytes')), lines);
-      nodes.push(bytes);
-    }
-    this.detail.content.replaceChildren(...nodes);
   }
 }
 

@@ -1,5 +1,9 @@
 import { clearIcon, filterIcon, pauseIcon, runIcon } from '@jupyterlab/ui-components';
 
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { TailFilter } from '../../api';
 import type { Context } from '../../context';
 import { Section, setButton } from '../../section';
 import { MessagesBody } from './body';
@@ -9,6 +13,11 @@ import type { MessagesModel } from './model';
 export interface MessagesSection {
   readonly section: Section;
   seek(name: string): void;
+  /** Show with this filter. */
+  arrange(filter: TailFilter, more: boolean): void;
+  /** Whether the filters that are used seldom are shown, and when that changes. */
+  readonly more: boolean;
+  readonly changed: ISignal<unknown, void>;
 }
 
 export function messagesSection(context: Context, model: MessagesModel): MessagesSection {
@@ -24,8 +33,14 @@ export function messagesSection(context: Context, model: MessagesModel): Message
       setButton(pause, model.paused ? runIcon : pauseIcon, label);
     }
   });
+  const changed = new Signal<object, void>(section);
+  const more = (shows: boolean): void => {
+    body.showsMore = shows;
+    filter.setAttribute('aria-pressed', String(shows));
+    changed.emit();
+  };
   const filter = section.addButton('filter', filterIcon, trans.__('More filters'), () => {
-    filter.setAttribute('aria-pressed', String(body.toggleFilters()));
+    more(!body.showsMore);
   });
   filter.setAttribute('aria-pressed', 'false');
   section.addButton('clear', clearIcon, trans.__('Empty the list'), () => {
@@ -35,6 +50,14 @@ export function messagesSection(context: Context, model: MessagesModel): Message
     section,
     seek: name => {
       body.seek(name);
-    }
+    },
+    arrange: (wanted, shows) => {
+      body.arrange(wanted);
+      more(shows);
+    },
+    get more() {
+      return body.showsMore;
+    },
+    changed
   };
 }

@@ -6,7 +6,7 @@ import { sentence } from '../../api';
 import type { SectionModel } from '../../keyed';
 import type { Pace } from '../../poller';
 import { Poller } from '../../poller';
-import { isRedacted } from '../../redact';
+import { redacted } from '../../redact';
 import type { Settings } from '../../settings';
 
 /** Seconds between two looks: the most that the server allows. */
@@ -23,6 +23,8 @@ export const NO_FILTER: TailFilter = { name: '', text: '', sender: null, least: 
 /** The newest messages of all groups and channels, newest first. Sampled: what was left out is counted. */
 export class MessagesModel implements SectionModel {
   rows: readonly TailRow[] = [];
+  /** Show only messages of which this holds; `null`: all. */
+  private narrow: ((row: TailRow) => boolean) | null = null;
   /** Messages that matched and are not in the list. */
   missed = 0;
   /** For so many seconds nobody looked, and what went by then is not in the list. */
@@ -53,6 +55,20 @@ export class MessagesModel implements SectionModel {
 
   get changed(): ISignal<this, void> {
     return this.signal;
+  }
+
+  get shown(): readonly TailRow[] {
+    const { narrow } = this;
+    return narrow === null ? this.rows : this.rows.filter(narrow);
+  }
+
+  get isNarrowed(): boolean {
+    return this.narrow !== null;
+  }
+
+  set scope(holds: ((row: TailRow) => boolean) | null) {
+    this.narrow = holds;
+    this.signal.emit();
   }
 
   get filter(): TailFilter {
@@ -111,18 +127,15 @@ export class MessagesModel implements SectionModel {
 
   /** One message in full, without what is to be hidden. */
   async whole(row: TailRow): Promise<WholeMessage> {
-    const told = await this.api.message(row);
-    const message = this.settings.redaction.apply(told.message);
-    // The bytes would show what the tree hides.
-    return { ...told, message, hex: isRedacted(message) ? '' : told.hex };
+    return redacted(this.settings.redaction, await this.api.message(row));
   }
 
   private redact(): void {
-    this.rows = this.rows.map(row => this.shown(row));
+    this.rows = this.rows.map(row => this.veiled(row));
     this.signal.emit();
   }
 
-  private shown(row: TailRow): TailRow {
+  private veiled(row: TailRow): TailRow {
     return this.settings.redaction.isOff ? row : { ...row, preview: this.settings.redaction.apply(row.preview) };
   }
 
@@ -161,7 +174,7 @@ export class MessagesModel implements SectionModel {
     this.missed += this.after === 0 ? 0 : missed;
     this.after = top;
     const known = new Set(this.rows.slice(0, LIMIT * 2).map(({ key }) => key));
-    const fresh = rows.filter(({ key }) => !known.has(key)).map(row => this.shown(row)).reverse();
+    const fresh = rows.filter(({ key }) => !known.has(key)).map(row => this.veiled(row)).reverse();
     if (fresh.length > 0) {
       this.rows = [...fresh, ...this.rows].slice(0, this.settings.messages);
     }

@@ -5,6 +5,7 @@ import { COMMANDS } from '../../context';
 import { Detail } from '../../parts/detail';
 import { EmptyNote } from '../../parts/empty';
 import { baseName, formatAge, formatMoment, formatSize } from '../../parts/format';
+import { letterActions, letterContent } from '../../parts/letter';
 import type { Selected } from '../../parts/list';
 import { VirtualList } from '../../parts/list';
 import { TwoLines } from '../../parts/listbody';
@@ -17,6 +18,8 @@ export class ProblemsBody implements Body {
   private readonly list: VirtualList<Problem>;
   private readonly empty: EmptyNote;
   private readonly detail: Detail;
+  /** The key of the problem whose details are open. */
+  private shown: string | null = null;
 
   constructor(
     private readonly context: Context,
@@ -42,11 +45,16 @@ export class ProblemsBody implements Body {
   }
 
   update(): void {
-    const { model, context } = this;
+    const { model, context, detail } = this;
     const { trans } = context;
     const { problems } = model;
     this.list.set(problems);
     this.list.element.hidden = problems.length === 0;
+    if (this.shown !== null && !problems.some(({ key }) => key === this.shown)) {
+      detail.act([]);
+      detail.note(trans.__('This is gone.'));
+      this.shown = null;
+    }
     if (model.refusal !== null) {
       this.empty.show(model.refusal);
     } else if (problems.length > 0) {
@@ -57,8 +65,8 @@ export class ProblemsBody implements Body {
   }
 
   badge(): Badge | null {
-    const { length } = this.model.problems;
-    return length === 0 ? null : { text: formatCount(length), label: this.context.trans._n('%1 problem', '%1 problems', length), tone: 'bad' };
+    const { count } = this.model;
+    return count === 0 ? null : { text: formatCount(count), label: this.context.trans._n('%1 problem', '%1 problems', count), tone: 'bad' };
   }
 
   dispose(): void {
@@ -96,23 +104,22 @@ export class ProblemsBody implements Body {
     const { detail } = this;
     if (problem === null) {
       selection.target = null;
+      this.shown = null;
       detail.close();
       return;
     }
     selection.target =
       problem.kind === 'dead'
         ? { kind: 'dead', letter: problem.letter }
-        : { kind: 'diagnosis', text: `${problem.diagnosis.sentence}\n${problem.diagnosis.detail}`.trim() };
+        : { kind: 'diagnosis', number: problem.diagnosis.number, text: `${problem.diagnosis.sentence}\n${problem.diagnosis.detail}`.trim() };
     if (how === 'point' && !detail.isOpen) {
       return;
     }
+    this.shown = problem.key;
     if (problem.kind === 'dead') {
       const { letter } = problem;
       detail.open(trans.__('Dead letter %1 of %2', letter.number, letter.channel));
-      detail.act([
-        { label: trans.__('Send again'), title: trans.__('Put it into its channel once more'), run: () => { run(COMMANDS.resend, { number: letter.number }); } },
-        { label: trans.__('Discard…'), title: trans.__('Throw it away'), danger: true, run: () => { run(COMMANDS.discard, { number: letter.number }); } }
-      ]);
+      detail.act(letterActions(this.context, letter.number));
       detail.tell([
         [trans.__('Why'), letter.reason],
         [trans.__('Consumer'), letter.consumer],
@@ -122,10 +129,14 @@ export class ProblemsBody implements Body {
         [trans.__('Size'), formatSize(letter.bytes)]
       ]);
       this.words(letter.error, letter.traceback);
+      detail.content.append(letterContent(this.context, letter, true));
     } else {
       const { diagnosis } = problem;
       detail.open(diagnosis.kind);
-      detail.act([{ label: trans.__('Copy'), title: trans.__('Copy the sentence and its details'), run: () => { copy(`${diagnosis.sentence}\n${diagnosis.detail}`.trim()); } }]);
+      detail.act([
+        { label: trans.__('Copy'), title: trans.__('Copy the sentence and its details'), run: () => { copy(`${diagnosis.sentence}\n${diagnosis.detail}`.trim()); } },
+        { label: trans.__('Dismiss'), title: trans.__('Forget it; if it happens again, it is told again'), run: () => { run(COMMANDS.dismiss, { number: diagnosis.number }); } }
+      ]);
       detail.tell([
         [trans.__('Where'), `${diagnosis.client} (${diagnosis.where})`],
         [trans.__('Last'), formatMoment(diagnosis.time)],
