@@ -15,11 +15,12 @@ __all__ = ["Traffic", "eventually"]
 PATIENCE = 40.0
 
 
-async def eventually(true: Callable[[], bool], what: str) -> None:
+async def eventually(true: Callable[[], bool], what: str | Callable[[], str]) -> None:
     """Wait until ``true()``."""
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while not true():
-        assert asyncio.get_running_loop().time() < deadline, f"not within {PATIENCE:g} s: {what}"
+        if asyncio.get_running_loop().time() >= deadline:
+            raise AssertionError(f"not within {PATIENCE:g} s: {what() if callable(what) else what}")
         await asyncio.sleep(0.02)
 
 
@@ -67,7 +68,7 @@ class Traffic:
         goal = {group: number + count for group, number in self.acknowledged.items()}
         await eventually(
             lambda: all(self.acknowledged[group] >= goal[group] for group in goal),
-            f"{count} more in each group: {self.acknowledged}, {self._sender.trouble}",
+            lambda: f"{count} more in each group: {self.acknowledged}, {self._sender.trouble}",
         )
 
     @contextlib.asynccontextmanager

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis import RedisChannelLayer
-from tests.redis.onward import eventually
+from tests.redis.onward import Traffic, eventually
 from tests.redis.ports import LOOPBACK, Port
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -39,7 +39,7 @@ def slot_of(cluster, layer, group):
 async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
     slot = slot_of(cluster, sender, "orders")
-    async with ManyGroups(sender, follower, GROUPS).running() as traffic:
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
         await traffic.goes_on()
         migration = await asyncio.to_thread(cluster.migrate, slot)
         await asyncio.to_thread(migration.move, 1)
@@ -58,7 +58,7 @@ async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
 async def test_a_primary_dies_and_a_replica_takes_its_place(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
     slot = slot_of(cluster, sender, "orders")
-    async with ManyGroups(sender, follower, GROUPS).running() as traffic:
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
         await traffic.goes_on()
         new = await asyncio.to_thread(cluster.fail, slot)
         await traffic.goes_on(20)
@@ -69,7 +69,7 @@ async def test_a_primary_dies_and_a_replica_takes_its_place(cluster, new_layer):
 async def test_an_orderly_failover(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
     slot = slot_of(cluster, sender, "orders")
-    async with ManyGroups(sender, follower, GROUPS).running() as traffic:
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
         await traffic.goes_on()
         await asyncio.to_thread(cluster.failover, slot)
         await traffic.goes_on(20)
@@ -79,7 +79,7 @@ async def test_a_primary_freezes(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
     slot = slot_of(cluster, sender, "orders")
     old = cluster.owner(slot)
-    async with ManyGroups(sender, follower, GROUPS).running() as traffic:
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
         await traffic.goes_on()
         old.freeze()
         try:
