@@ -7,12 +7,10 @@ the thread ``nbchannels``; other loops await.
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
@@ -22,13 +20,11 @@ from nbchannels.exceptions import (
     EncodingError,
     InvalidChannelLayerError,
     LayerUnavailable,
-    SendTimeout,
 )
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import LogCursor
 from nbchannels.layers.hosted import PAGE, PAGE_BYTES
-from nbchannels.layers.mailbox import Dialogue, Letter, Mailbox
-from nbchannels.layers.producers import Producer
+from nbchannels.layers.mailbox import Letter, Mailbox
 from nbchannels.layers.redis.entries import Entry, Keys
 from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
@@ -38,18 +34,16 @@ from nbchannels.layers.redis.posting import Posting
 from nbchannels.layers.redis.presence import Presence, PresentLayer
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
+from nbchannels.layers.redis.sending import SendingLayer
 from nbchannels.layers.redis.taking import TakingLayer
 from nbchannels.layers.redis.topology import ways
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.registry import Bounds
 from nbchannels.names import (
     PROBLEMS,
-    is_process_local,
     require_channel_name,
     require_group_name,
 )
-from nbchannels.receipt import Receipt
-from nbchannels.typing import Kind
 
 __all__ = ["RedisChannelLayer"]
 
@@ -61,7 +55,7 @@ EXIT = 1.0
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(PresentLayer, TakingLayer):
+class RedisChannelLayer(SendingLayer, PresentLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -217,111 +211,6 @@ class RedisChannelLayer(PresentLayer, TakingLayer):
         if bridge.here:
             return await coroutine
         return await asyncio.wrap_future(bridge.start(coroutine))
-
-    # Sending.
-
-    def submit(
-        self,
-        kind: Kind,
-        name: str,
-        encoded: Encoded,
-        *,
-        receipt: bool = True,
-        producer: Producer | None = None,
-        sender: int = 0,
-        flags: int = 0,
-        dialogue: Dialogue | None = None,
-    ) -> "Receipt | Future[Receipt]":
-        """See `HostedLayer.submit`; what goes to Redis has a future."""
-        if kind == "channel" and (dialogue is not None or self._is_here(name)):
-            return self._put_here(name, encoded, producer, sender, dialogue)
-        self._require_order(kind, name, producer)
-        if self._is_closed:
-            raise LayerUnavailable(f"the layer at {self.backbone.where} is closed")
-        self._upkeep.used(kind, name)
-        own = producer is None
-        if producer is None:
-            producer = Producer(self.backbone.name, next(self._sequences))
-        refused = None if own else functools.partial(self._refuse, kind, name, producer)
-        parcel = Parcel(encoded, producer, own, sender, flags, refused)
-        if self.observer is not None:
-            parcel.future.add_done_callback(
-                functools.partial(self._observed, kind, name, encoded, sender)
-            )
-        self._outbox.add(kind, name, parcel)
-        return parcel.future
-
-    def _observed(
-        self, kind: Kind, name: str, encoded: Encoded, sender: int, future: "Future[Receipt]"
-    ) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._observe(kind, name, encoded, self._clock(), sender, future.result())
-
-    def _is_here(self, channel: str) -> bool:
-        return is_process_local(channel) and self._inboxes.is_here(channel)
-
-    def _put_here(
-        self,
-        name: str,
-        encoded: Encoded,
-        producer: Producer | None,
-        sender: int,
-        dialogue: Dialogue | None,
-    ) -> Receipt:
-        with self._lock:
-            now = self._clock()
-            sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
-            woken = self._woken(sent.woken) if sent.woken else ()
-        self._tell(woken)
-        self._observe("channel", name, encoded, now, sender, sent.receipt)
-        return sent.receipt
-
-    async def _publish(self, name: str, parcels: list[Parcel]) -> None:
-        await self._groups.publish(name, parcels)
-
-    async def _put(self, name: str, parcels: list[Parcel]) -> None:
-        if is_process_local(name):
-            await self._inboxes.put(name, parcels)
-        else:
-            await self._posting.put(name, parcels)
-
-    async def put_copies(
-        self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
-    ) -> int:
-        """Put what was sent to a group into named channels; return how many were full."""
-        full = 0
-        for channel in channels:
-            # An offset of this log, from this process: rising, and the same if it is tried again.
-            producer = f"{epoch}.{self.backbone.name}"
-            parcels = [
-                Parcel(parcel.encoded, Producer(producer, offset), True, parcel.sender, 0)
-                for offset, parcel in copies
-            ]
-            if self._is_here(channel):
-                for parcel in parcels:
-                    try:
-                        self._put_here(channel, parcel.encoded, None, parcel.sender, None)
-                    except ChannelsError:
-                        full += 1
-                continue
-            try:
-                await self._put(channel, parcels)
-            except (
-                LayerUnavailable
-            ):  # it is in the log all the same: that is no failure of the send
-                full += len(parcels)
-                continue
-            full += sum(parcel.future.exception() is not None for parcel in parcels)
-        return full
-
-    def give_up(self, pending: "Future[Receipt]", seconds: float) -> ChannelsError:
-        """See `BaseChannelLayer.give_up`."""
-        if pending.cancel():
-            return SendTimeout(
-                f"nothing was written to Redis within {seconds:g} s; the message was withdrawn "
-                f"and will not arrive ({self.backbone.silence()})"
-            )
-        return super().give_up(pending, seconds)
 
     # Groups.
 
