@@ -69,7 +69,7 @@ async def apart(
     if same:
         return None
     other = (
-        f"is on another {layer.backend}, or has another prefix"
+        f"is on another {layer.backend.capitalize()}, or has another prefix"
         if theirs.get("backend") == layer.backend
         else f"has a layer of its own ({theirs.get('backend')})"
     )

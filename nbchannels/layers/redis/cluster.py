@@ -305,6 +305,11 @@ class ClusterBackbone(Backbone):
                 task.add_done_callback(self._closing.discard)
 
     @property
+    def is_used(self) -> bool:
+        """See `Backbone.is_used`."""
+        return bool(self._nodes)
+
+    @property
     def trouble(self) -> str:
         """See `Backbone.trouble`; of any of the nodes."""
         if self._trouble:
