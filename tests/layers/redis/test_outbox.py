@@ -110,14 +110,14 @@ async def test_what_comes_behind_a_refused_message_is_refused_too(outbox, redis)
     told = []
     first = parcel(b"1", refused=lambda: told.append(1))
     behind, other, own = parcel(b"2"), parcel(b"3", "other"), parcel(b"4", "own", own=True)
-    redis.errors[b"1"] = ChannelFull(channel="work", capacity=1)
+    redis.errors[b"1"] = LayerUnavailable("for a time")
     outbox.add("channel", "work", first)
     await redis.began.wait()
     for one in (behind, other, own):
         outbox.add("channel", "work", one)
     redis.gate.set()
     found = await ended(first, behind, other, own)
-    assert [type(one) for one in found] == [ChannelFull, OutOfOrder, Receipt, Receipt]
+    assert [type(one) for one in found] == [LayerUnavailable, OutOfOrder, Receipt, Receipt]
     assert told == [1], "before the sender hears of it"
 
 
