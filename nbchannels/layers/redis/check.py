@@ -15,7 +15,6 @@ from redis.exceptions import RedisError, ResponseError
 
 from nbchannels.diagnoses import report
 from nbchannels.layers.redis.courier import writer_of
-from nbchannels.layers.redis.scripts import script
 
 __all__ = ["COMMANDS", "Facts", "Finding", "Site", "examine", "findings", "tell"]
 
@@ -45,9 +44,7 @@ COMMANDS = (
 
 #: KEYS: one of its own. ARGV: publish command, a channel of its own.
 #: Returns names of commands, and what Redis says against them.
-_TRY = script(
-    "try",
-    f"""
+_TRY = f"""
 local trials, denied = '{_TRIALS}', {{}}
 local function try(words)
   local answer = redis.pcall(unpack(words))
@@ -65,8 +62,7 @@ for trial in string.gmatch(trials, '[^|]+') do
 end
 try({{ARGV[1], ARGV[2], ''}})
 return denied
-""",
-)
+"""
 
 
 class Site(NamedTuple):
@@ -238,7 +234,7 @@ async def _denied(asked: _Asked, site: Site) -> list[tuple[str, str]]:
         return is_denied
 
     if not note("EVALSHA", await asked("EVALSHA", "0" * 40, 1, site.key)):
-        answer = await asked("EVAL", _TRY.text, 1, site.key, site.publish, site.key)
+        answer = await asked("EVAL", _TRY, 1, site.key, site.publish, site.key)
         if not note("EVAL", answer) and isinstance(answer, list):
             words = [word.decode("utf-8", "replace") for word in answer]
             said = zip(words[::2], words[1::2], strict=True)
@@ -246,6 +242,8 @@ async def _denied(asked: _Asked, site: Site) -> list[tuple[str, str]]:
     note("PING", await asked("PING"))
     listen = "SSUBSCRIBE" if site.publish == "SPUBLISH" else "SUBSCRIBE"
     note(listen, await asked(listen, site.key))
+    unlisten = listen.replace("SUBSCRIBE", "UNSUBSCRIBE")
+    note(unlisten, await asked(unlisten, site.key))
     return denied
 
 
