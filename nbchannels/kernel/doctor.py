@@ -14,6 +14,7 @@ from nbchannels.bridge import bridge, user_bridge
 from nbchannels.diagnoses import recent
 from nbchannels.exceptions import ChannelsError
 from nbchannels.kernel import busy
+from nbchannels.kernel.direct import apart, is_direct
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.kernel.notebook import shown_place
 from nbchannels.kernel.reports import count, services_here
@@ -30,6 +31,7 @@ Mark = Literal["ok", "warning", "problem"]
 PATIENCE, TURN = 5.0, 1.0
 #: Seconds that a consumer may hold a message before that is a finding.
 LONG = 10.0
+REDIS_REMEDY = "is it running, and reached from here? redis-cli -u URL ping; all goes on by itself"
 #: Channels, groups and diagnoses that are looked at; more are counted.
 MOST = 100
 _SIGNS = {"ok": "✓", "warning": "!", "problem": "✗"}
@@ -101,6 +103,8 @@ def _layer(found: list[Finding]) -> Any:
 
 
 def _is_reached(found: list[Finding], layer: Any) -> bool:
+    if is_direct(layer):
+        return _is_reached_directly(found, layer)
     if not isinstance(layer, KernelChannelLayer):
         return True
     connection = layer.connection
@@ -111,6 +115,28 @@ def _is_reached(found: list[Finding], layer: Any) -> bool:
         found.append(_unreached(connection, error))
         return False
     found += _connection(connection)
+    if connection.trouble:
+        found.append(
+            Finding("problem", f"the server is there, but {connection.trouble}", REDIS_REMEDY)
+        )
+    return not connection.trouble
+
+
+def _is_reached_directly(found: list[Finding], layer: Any) -> bool:
+    """Through no server: its pages have one."""
+    try:
+        bridge.run(layer.commons(), PATIENCE)
+    except (ChannelsError, TimeoutError) as error:
+        found.append(Finding("problem", layer.trouble or str(error), REDIS_REMEDY))
+        return False
+    found.append(Finding("ok", f"{layer.where} answers; this process uses it without a server"))
+    try:
+        sentence = bridge.run(apart(layer), 2 * PATIENCE)
+    except (ChannelsError, TimeoutError) as error:
+        sentence = f"whether the Jupyter server is on the same Redis is not known: {error}"
+    if sentence is not None:
+        cause, _, remedy = sentence.partition("; ")
+        found.append(Finding("warning", cause, remedy))
     return True
 
 

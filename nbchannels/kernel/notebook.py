@@ -12,6 +12,7 @@ from typing import Any
 from nbchannels.diagnoses import Diagnosis, report, tell_again
 from nbchannels.kernel.credentials import kernel_identity, label
 from nbchannels.kernel.diagnoses import install, note, pass_on_to, take_unshown
+from nbchannels.kernel.direct import is_direct, look_soon
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.pending import take_unseen
 from nbchannels.service import running
@@ -66,6 +67,8 @@ def begin(layer: Any = None) -> None:
     if layer is not None:
         if isinstance(layer, HostedLayer):
             layer.identity = identity()
+            if is_direct(layer):
+                look_soon(layer)
         watch(layer)
         _tell_private(layer)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nbchannels.bridge import bridge
 from nbchannels.kernel import diagnoses
+from nbchannels.kernel.direct import is_direct
 from nbchannels.kernel.discovery import connect_to
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.kernel.reports import count, here
@@ -60,14 +61,19 @@ def report() -> str:
         statistics = bridge.run(layer.statistics(), PATIENCE)  # waits for the connection
     except TimeoutError:
         return "\n".join(_connection(layer, "○"))
-    lines = list(_connection(layer, "●"))
+    trouble = _trouble(layer)
+    lines = list(_connection(layer, "○" if trouble and is_direct(layer) else "●"))
+    if trouble:
+        lines.append(
+            f"! {trouble}; what is sent now fails, what was read stays; it goes on by itself"
+        )
     lines.append(
         f"{count(statistics['groups'], 'group')}, {count(statistics['channels'], 'channel')}; "
         f"{count(statistics['group_sent'] + statistics['sent'], 'message')} sent, "
         f"{statistics['dropped']} dropped, {statistics['expired']} expired; "
         f"history {statistics['history_bytes'] / 2**20:.1f} MiB"
     )
-    lines += _groups(layer, 10)
+    lines += [] if trouble else _groups(layer, 10)
     consumers = here(layer)
     if consumers:
         lines += ["consumers of this kernel:", *consumers]
@@ -94,6 +100,9 @@ def log(most: int = 50) -> str:
 
 
 def _connection(layer: Any, mark: str) -> Iterator[str]:
+    if is_direct(layer):
+        yield f"{mark} {layer.where}, directly: not through a Jupyter server"
+        return
     if not isinstance(layer, KernelChannelLayer):
         yield f"layer {layer.alias!r}: {type(layer).__name__} in this process"
         return
@@ -110,6 +119,13 @@ def _connection(layer: Any, mark: str) -> Iterator[str]:
             f"! the server has nbchannels {welcome.version}, this kernel "
             f"{connection.version}: install the same version in both, and restart"
         )
+
+
+def _trouble(layer: Any) -> str | None:
+    """Why the layer does not answer, here or at the server."""
+    if isinstance(layer, KernelChannelLayer):
+        return layer.connection.trouble
+    return getattr(layer, "trouble", None) or None
 
 
 def _groups(layer: Any, most: int) -> list[str]:

@@ -64,6 +64,11 @@ class HostedLayer(ReceivingLayer):
     backend: ClassVar[str]
     #: Why the layer does not answer now, in a sentence; ``None`` while it does.
     trouble: str | None = None
+    #: For people: where it lives, without a password.
+    where: str = "this process"
+    #: A random word that all know who share these groups and channels; ``None`` as long as it is
+    #: not known.
+    word: str | None = None
 
     def __init__(
         self,
@@ -99,6 +104,16 @@ class HostedLayer(ReceivingLayer):
 
     def open(self) -> None:
         """Reach out to where the layer lives, before it is used; what is wrong there is told."""
+
+    async def commons(self) -> str:
+        """The random word that all know who share these groups and channels.
+
+        Raises:
+            LayerUnavailable: the layer does not answer.
+        """
+        if self.word is None:
+            self.word = secrets.token_hex(8)
+        return self.word
 
     # Sending.
 

@@ -275,7 +275,7 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 "window_bytes": limits.window_bytes,
                 "subscriptions": limits.subscriptions,
             },
-            layer=host.layer_state,
+            layer=host.layer_state | {"commons": host.layer.word},
         )
         await self.connection.greet(hello, welcome)
 

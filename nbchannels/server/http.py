@@ -202,7 +202,10 @@ class ConsumerHandler(JupyterHandler):
         content = self.describe() | {"body": body, "body_channel": channel}
         if not self.router.serves("http.request", content):
             raise nobody_serves(
-                "http.request", self._shown, "replies {'status': 200, 'content': b'…'}"
+                "http.request",
+                self._shown,
+                "replies {'status': 200, 'content': b'…'}",
+                is_shared=self.host.layer.backend != "memory",
             )
         exchange = self._exchange = Exchange(self.host.layer, self.router, "http.response")
         try:

@@ -41,17 +41,24 @@ class Refused(ChannelsError):
         self.headers = headers
 
 
-def nobody_serves(channel: str, shown: str, remedy: str) -> Refused:
+def nobody_serves(channel: str, shown: str, remedy: str, *, is_shared: bool = False) -> Refused:
     """No consumer's route matches.
 
     Args:
         channel: ``http.request`` or ``websocket.connect``.
         shown: the request.
         remedy: what a consumer of this channel does.
+        is_shared: there are other servers on the same layer: their consumers are not asked.
     """
+    where = " on this server" if is_shared else ""
+    only = (
+        " (a request is answered by the server that took it: consumers in kernels of other "
+        "servers, and in processes that use the layer themselves, do not get it)"
+    )
     return _again(
-        f"no consumer serves {shown}; in a notebook: @nb.consume({channel!r}) above a function "
-        f"that takes the message and {remedy} on message.reply_channel"
+        f"no consumer{where} serves {shown}{only if is_shared else ''}; in a notebook: "
+        f"@nb.consume({channel!r}) above a function that takes the message and {remedy} on "
+        "message.reply_channel"
     )
 
 

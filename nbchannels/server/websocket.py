@@ -154,7 +154,10 @@ class ConsumerSocket(ConsumerHandler, WebSocketHandler):
             raise HTTPError(403)
         content = self._connect()
         if not self.router.serves("websocket.connect", content):
-            raise nobody_serves("websocket.connect", self._shown, "replies {'accept': True}")
+            raise nobody_serves(
+                "websocket.connect", self._shown, "replies {'accept': True}",
+                is_shared=self.host.layer.backend != "memory",
+            )  # fmt: skip
         if len(self._sockets) >= self.host.limits.connections:
             raise Refused(503, f"{len(self._sockets):,} WebSockets, the limit; try again later")
         exchange = self._exchange = Exchange(self.host.layer, self.router, "websocket.send")

@@ -192,6 +192,55 @@ describe('a panel', () => {
     expect(root.querySelector('.nbc-facts')?.textContent).toContain('kind ~ a.*');
   });
 
+  it('shows a dead letter of a consumer as long as there is one, and leaves open what the reader has opened', async () => {
+    const letter = { channel: 'work', reason: 'failed', error: 'ValueError: no', traceback: 'Traceback: line 9', consumer: 'run of n.ipynb', time: 9, sent: 1, retries: 0, bytes: 1 };
+    let letters = [{ ...letter, number: 4 }];
+    const client = new FakeClient({
+      inspect: () => changes([['kernel-1/1', 'work', 'run', '/x/n.ipynb', 'kernel', 'main', [], true, 0, 4, 9, 6, 1, 0, 0.25, 'ValueError: no', 'kernel-1']]),
+      dead_letters: () => letters,
+      diagnoses: () => ({ diagnoses: [] }),
+      inspect_dead: () => ({ message: { n: 1 }, omitted: null, hex: '' })
+    });
+    const context = fakeContext(client);
+    const pace = new FakePace();
+    const model = new ConsumersModel(context.api, second, pace);
+    await model.refresh();
+    const body = consumersBody(context, model);
+    model.changed.connect(() => {
+      body.update();
+    });
+    const root = await shown(body);
+    await click(root, '.nbc-row');
+    await settle();
+    const opened = root.querySelector<HTMLDetailsElement>('.nbc-letter')!;
+    expect(root.querySelector('.nbc-trace')?.textContent).toBe('Traceback: line 9');
+    opened.open = true;
+    // Closed, it asks nothing.
+    context.lettersChanged.emit();
+    await settle();
+    expect(client.count('dead_letters')).toBe(1);
+    // Another message was given up, of another channel: nothing changes here.
+    model.start();
+    await settle();
+    expect(client.count('dead_letters')).toBe(2);
+    expect(root.querySelector('.nbc-letter')).toBe(opened);
+    letters = [];
+    context.lettersChanged.emit();
+    await settle();
+    expect(root.querySelector('.nbc-letter')).toBeNull();
+    expect(root.querySelectorAll('.nbc-detail-content button')).toHaveLength(0);
+    expect(root.querySelector('.nbc-error')?.textContent).toBe('ValueError: no');
+    letters = [{ ...letter, number: 5 }];
+    context.lettersChanged.emit();
+    await settle();
+    expect(root.querySelector('.nbc-letter summary')?.textContent).toBe('Message of dead letter 5');
+    // And nothing while nothing changes.
+    const asked = client.count('dead_letters');
+    await pace.pass(10);
+    expect(client.count('dead_letters')).toBe(asked);
+    model.dispose();
+  });
+
   it('of messages shows the tree, else the bytes, else the beginning and why', async () => {
     const client = new FakeClient({
       tail: () => ({ top: 0 }),

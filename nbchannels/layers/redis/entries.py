@@ -60,7 +60,7 @@ class Keys:
         return f"{self.prefix}:{{t:{number}}}:trial"
 
     def index(self, kind: str) -> str:
-        """The names in use: ``groups`` or ``channels``."""
+        """The names in use: ``groups`` or ``channels``; ``commons``: a word that all know."""
         return f"{self.prefix}:{{index}}:{kind}"
 
 

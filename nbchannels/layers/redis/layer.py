@@ -21,17 +21,15 @@ from nbchannels.exceptions import (
     InvalidChannelLayerError,
     LayerUnavailable,
 )
-from nbchannels.layers.cursor import Page, Start
-from nbchannels.layers.groups import LogCursor
-from nbchannels.layers.hosted import PAGE, PAGE_BYTES
-from nbchannels.layers.mailbox import Letter, Mailbox
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.entries import Entry, Keys
+from nbchannels.layers.redis.following import FollowingLayer
 from nbchannels.layers.redis.graveyard import Graveyard
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
 from nbchannels.layers.redis.posting import Posting
-from nbchannels.layers.redis.presence import Presence, PresentLayer
+from nbchannels.layers.redis.presence import Presence
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
 from nbchannels.layers.redis.sending import SendingLayer
@@ -39,11 +37,6 @@ from nbchannels.layers.redis.taking import TakingLayer
 from nbchannels.layers.redis.topology import ways
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.registry import Bounds
-from nbchannels.names import (
-    PROBLEMS,
-    require_channel_name,
-    require_group_name,
-)
 
 __all__ = ["RedisChannelLayer"]
 
@@ -55,7 +48,7 @@ EXIT = 1.0
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(SendingLayer, PresentLayer, TakingLayer):
+class RedisChannelLayer(SendingLayer, FollowingLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -167,6 +160,20 @@ class RedisChannelLayer(SendingLayer, PresentLayer, TakingLayer):
         """Why Redis does not answer now, in a sentence; ``None`` while it does."""
         return self.backbone.trouble or None
 
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """See `HostedLayer.where`."""
+        return f"Redis at {self.backbone.where}"
+
+    @property
+    def word(self) -> str | None:  # type: ignore[override]
+        """See `HostedLayer.word`."""
+        return self._upkeep.word
+
+    async def commons(self) -> str:
+        """See `HostedLayer.commons`: of this Redis and this prefix."""
+        return await self._on_loop(self._upkeep.commons())
+
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function on the layer's loop, from any thread."""
         if not self._is_closed:
@@ -212,53 +219,6 @@ class RedisChannelLayer(SendingLayer, PresentLayer, TakingLayer):
             return await coroutine
         return await asyncio.wrap_future(bridge.start(coroutine))
 
-    # Groups.
-
-    async def group_add(self, group: str, channel: str) -> None:
-        """See `BaseChannelLayer.group_add`."""
-        require_group_name(group)
-        require_channel_name(channel)
-        box: Mailbox | None = None
-        if self._is_here(channel):
-            with self._lock:
-                box = self._registry.mailbox(channel, self._clock())
-        self._upkeep.used("group", group)
-        await self._on_loop(self._groups.join(group, channel, box))
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        """See `BaseChannelLayer.group_discard`."""
-        require_group_name(group)
-        require_channel_name(channel)
-        await self._on_loop(self._groups.leave(group, channel))
-
-    async def group_channels(self, group: str) -> list[str]:
-        """See `BaseChannelLayer.group_channels`; of processes that died, none after a minute."""
-        return await self._on_loop(self._groups.channels(require_group_name(group)))
-
-    async def subscribe(self, group: str, start: Start = "now") -> LogCursor:
-        """See `BaseChannelLayer.subscribe`; the cursor reads the mirror in this process."""
-        if require_group_name(group) == PROBLEMS:  # what a server says of itself stays there
-            return self._cursor(group, start)
-        self._upkeep.used("group", group)
-        return await self._on_loop(self._groups.subscribe(group, start))
-
-    async def read(self, group: str, start: Start = "earliest", limit: int = PAGE) -> Page:
-        """See `BaseChannelLayer.read`; at most 256 entries and 1 MiB."""
-        cursor = await self.subscribe(group, start)
-        try:
-            with self._lock:
-                log = cursor.log
-                entries = log.after(cursor.anchor.offset, min(limit, PAGE), PAGE_BYTES)
-            return Page(cursor.anchor, [entry.record() for entry in entries])
-        finally:
-            cursor.close()
-
-    async def clear(self, group: str) -> None:
-        """See `BaseChannelLayer.clear`; for all that share this Redis."""
-        await self._on_loop(self._groups.clear(require_group_name(group)))
-        if self.witness is not None:
-            self.witness("cleared", {"group": group})
-
     # The layer as a whole.
 
     def sweep(self) -> None:
@@ -270,10 +230,6 @@ class RedisChannelLayer(SendingLayer, PresentLayer, TakingLayer):
     async def names(self) -> dict[str, list[str]]:
         """See `BaseChannelLayer.names`; of all that share this Redis."""
         return await self._on_loop(self._upkeep.names())
-
-    async def group_statistics(self, group: str) -> dict[str, Any]:
-        """See `BaseChannelLayer.group_statistics`."""
-        return await self._on_loop(self._groups.statistics(require_group_name(group)))
 
     async def statistics(self) -> dict[str, Any]:
         """The counters of this process, and how much there is in Redis, while it answers."""

@@ -6,24 +6,18 @@ and what comes and goes at once is never told.
 """
 
 import asyncio
-import functools
 import getpass
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from nbchannels.exceptions import LayerUnavailable
-from nbchannels.layers.hosted import HostedLayer
-from nbchannels.layers.presence import joined
 from nbchannels.layers.redis.backbone import Backbone
-from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.process_scripts import PRESENT, WHO
 
-__all__ = ["Presence", "PresentLayer", "of_itself", "this_script"]
+__all__ = ["Presence", "of_itself", "this_script"]
 
 #: Seconds after a change until it is told.
 SOON = 0.3
@@ -34,9 +28,6 @@ MOST_TEXT = 120
 _WORDS = ("kind", "user", "label", "channel", "as")
 
 Person = dict[str, Any]
-T = TypeVar("T")
-#: When this process was first seen here.
-BEGAN = time.time()
 
 
 class Layer(Protocol):
@@ -209,34 +200,3 @@ def of_itself(
     me = identity | {"connection": None, "since": since, "here": True}
     members = [me | {"as": "member", "channel": channel} for channel in channels]
     return [me | {"as": "subscriber"}, *members] if subscribes else members
-
-
-class PresentLayer(HostedLayer):
-    """Who is in a group, of all that share a Redis. The parts are made by `RedisChannelLayer`."""
-
-    _groups: Groups
-    _presence: Presence
-
-    def soon(self, function: Callable[[], None]) -> None:
-        """Call a function on the layer's loop, from any thread."""
-        raise NotImplementedError
-
-    async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        raise NotImplementedError
-
-    async def presence(self, group: str) -> list[Person]:
-        """See `BaseChannelLayer.presence`; of all that share this Redis, as of a second ago."""
-        members = await self.group_channels(group)
-        others = await self._on_loop(self._presence.elsewhere(group))
-        return joined([*self.people(group), *others], members)
-
-    def people(self, group: str) -> list[Person]:
-        """Who is in a group through this process: clients of its host, or itself."""
-        subscribers, members = self._groups.here(group)
-        if self.present is not None:
-            return self.present(group, members)
-        return of_itself(self.identity or this_script(), BEGAN, subscribers > 0, members)
-
-    def presence_changed(self, group: str) -> None:
-        """See `HostedLayer.presence_changed`."""
-        self.soon(functools.partial(self._presence.changed, group))

@@ -2,7 +2,7 @@
 
 from nbchannels.layers.redis.scripts import PRODUCERS, script
 
-__all__ = ["ALIVE", "BURY", "EXHUME", "FETCH", "INBOX", "INDEX", "PRESENT", "WHO"]
+__all__ = ["ALIVE", "BURY", "COMMONS", "EXHUME", "FETCH", "INBOX", "INDEX", "PRESENT", "WHO"]
 
 #: Put messages into the inbox of a process, for its process-local channels.
 #:
@@ -158,6 +158,15 @@ redis.call('ZREM', order, ARGV[1])
 redis.call('HDEL', letters, ARGV[1])
 redis.call('HINCRBY', meta, 'bytes', -#found)
 return found
+""",
+)
+
+#: A word that all know who share this Redis and this prefix. KEYS: commons. ARGV: word, if none.
+COMMONS = script(
+    "commons",
+    """
+redis.call('HSETNX', KEYS[1], 'word', ARGV[1])
+return redis.call('HGET', KEYS[1], 'word')
 """,
 )
 

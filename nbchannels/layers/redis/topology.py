@@ -170,12 +170,21 @@ def _sentinel(options: dict[str, Any]) -> Way:
     return Way(f"sentinels of {name!r}", _keep(sentinel, pool.make_connection))
 
 
-def _keep(owner: Any, make: Callable[[], Any]) -> Callable[[], Any]:
-    """A pool holds its sentinel weakly."""
+def _keep(sentinel: Any, make: Callable[[], Any]) -> Callable[[], Any]:
+    """A pool holds its sentinel weakly; what asked the sentinels is closed when they have said."""
 
     def connect() -> Any:
         connection = make()
-        connection.nbchannels_owner = owner
+        find = connection.connect
+
+        async def find_and_close() -> None:
+            try:
+                await find()
+            finally:
+                for one in sentinel.sentinels:
+                    await one.connection_pool.disconnect(inuse_connections=False)
+
+        connection.connect = find_and_close
         return connection
 
     return connect

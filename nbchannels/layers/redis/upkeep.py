@@ -17,7 +17,7 @@ from nbchannels.layers.redis.check import tell
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.presence import Presence
-from nbchannels.layers.redis.process_scripts import ALIVE, INDEX
+from nbchannels.layers.redis.process_scripts import ALIVE, COMMONS, INDEX
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.names import is_process_local
 from nbchannels.typing import Kind
@@ -76,6 +76,8 @@ class Upkeep:
         self._renewed = self._looked = 0.0
         self._is_closed = False
         self._is_checked = False
+        #: That all know who share this Redis and this prefix.
+        self.word: str | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Do something beside, to its end."""
@@ -228,11 +230,19 @@ class Upkeep:
 
     async def _renew(self) -> None:
         """Say that this process lives; take back what the dead had."""
+        await self.commons()
         keys, lease = [self._backbone.keys.alive], self._backbone.lease
         for process in await self._backbone.run(ALIVE, keys, (self._backbone.name, lease)):
             name = process.decode()
             await self._queues.reclaim(name)
             await self._backbone.run(ALIVE, keys, (name, -1))
+
+    async def commons(self) -> str:
+        """The word that all know who share this Redis and this prefix; made by the first."""
+        keys = [self._backbone.keys.index("commons")]
+        word: bytes = await self._backbone.run(COMMONS, keys, (secrets.token_hex(8),))
+        self.word = word.decode()
+        return self.word
 
     async def _bury_late(self) -> None:
         """Look into some channels for what has waited too long."""
