@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-__all__ = ["documented_rules"]
+__all__ = ["PAGE", "documented_rules"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "redis.md"
 

@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis import RedisChannelLayer
-from nbchannels.layers.redis.check import COMMANDS
+from nbchannels.layers.redis.check import COMMANDS, examine
 from nbchannels.testing.layers import LayerContract
-from tests.redis.acl import documented_rules
+from tests.redis.acl import PAGE, documented_rules
 from tests.redis.onward import eventually
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
@@ -130,6 +130,30 @@ async def test_all_that_is_told_to_redis_bears_the_documented_names(
     pattern = re.compile(rf"{prefix}:\{{[A-Za-z0-9_.:!-]+\}}:[A-Za-z0-9_.:-]+")
     strange = {name for name in seen.keys() if not pattern.fullmatch(name)}
     assert strange == set()
+
+
+@pytest.mark.timeout(90)
+async def test_the_documented_user_of_a_cluster(cluster, new_layer, prefix):
+    more = ["+cluster|slots", "+asking", "+spublish", "+ssubscribe", "+sunsubscribe"]
+    assert " ".join(more) in PAGE.read_text(encoding="utf-8")
+    for node in cluster.nodes:
+        rules = [*documented_rules(prefix), *more]
+        node.run("ACL", "SETUSER", "limited", "reset", "on", ">secret", *rules)
+        node.run("ACL", "LOG", "RESET")
+    host = {"cluster": cluster.addresses, "username": "limited", "password": "secret"}
+    layer = new_layer(host)
+    await works(layer)
+    migration = cluster.migrate(cluster.slot(layer.backbone.keys.group("orders", "log")))
+    try:
+        await works(layer)
+    finally:
+        migration.finish()
+    await works(layer)
+    for site in await layer.backbone.sites():
+        assert (await examine(site)).denied == ()
+    for node in cluster.nodes:
+        assert set(node.refusals()) <= OPTIONAL
+        node.run("ACL", "DELUSER", "limited")
 
 
 async def test_another_deployment_on_the_same_redis_sees_nothing(redis_server, new_layer, prefix):

@@ -242,6 +242,8 @@ async def _denied(asked: _Asked, site: Site) -> list[tuple[str, str]]:
     note("PING", await asked("PING"))
     listen = "SSUBSCRIBE" if site.publish == "SPUBLISH" else "SUBSCRIBE"
     note(listen, await asked(listen, site.key))
+    if listen == "SSUBSCRIBE":
+        note("ASKING", await asked("ASKING"))
     unlisten = listen.replace("SUBSCRIBE", "UNSUBSCRIBE")
     note(unlisten, await asked(unlisten, site.key))
     return denied
