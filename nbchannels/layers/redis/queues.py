@@ -364,8 +364,8 @@ class Queues:
         if not task.cancelled() and isinstance(task.exception(), LayerUnavailable):
             return  # signs of life are given again
 
-    async def close(self) -> None:
-        """Take nothing more; what is in hand and not settled goes back."""
+    async def close(self) -> bool:
+        """Take nothing more; what is in hand and not settled goes back: whether all did."""
         for channel in self._pullers:
             self._return_unwanted(channel)
         await asyncio.sleep(0)
@@ -378,5 +378,8 @@ class Queues:
             task.cancel()
         # What is leased, and what a call took whose answer nobody read.
         if self._pullers:
-            with contextlib.suppress(LayerUnavailable):
+            try:
                 await self.reclaim(self._layer.backbone.name)
+            except LayerUnavailable:
+                return False
+        return True
