@@ -1,8 +1,12 @@
 """What is wrong with a Redis is said when it is first reached, with the remedy."""
 
+import re
+from pathlib import Path
+
 import pytest
 import pytest_asyncio
 
+import nbchannels
 from nbchannels import diagnoses
 from nbchannels.layers.redis import RedisChannelLayer
 from nbchannels.layers.redis.check import COMMANDS, Facts, examine, findings
@@ -44,6 +48,17 @@ def test_what_is_wrong(facts, what, level, words):
     (found,) = findings(WELL._replace(**facts))
     assert (found.what, found.level) == (what, level)
     assert all(word in found.sentence for word in [*words, "redis://example"])
+
+
+def test_every_command_of_the_layer_is_tried():
+    rooms = Path(nbchannels.__file__).parent / "layers" / "redis"
+    used: set[str] = set()
+    for path in rooms.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        used.update(re.findall(r"""redis\.p?call\(\s*'([A-Z]+)'""", text))
+        used.update(re.findall(r"""command\([^)]*?"([A-Z]{3,})\"""", text))
+    assert len(used) > 30
+    assert used - {"CLUSTER", "ASKING"} <= set(COMMANDS)
 
 
 # Looking.

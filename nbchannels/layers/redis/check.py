@@ -28,8 +28,9 @@ log = logging.getLogger("nbchannels")
 # Each command with arguments that are valid and change nothing but the key of the trial; ``@`` is
 # that key.
 _TRIALS = """
-EXISTS @|EXPIRE @ 1|HDEL @ f|HGET @ f|HGETALL @|HINCRBY @ f 1|HMGET @ f|HSET @ f 1|HSTRLEN @ f
-HVALS @|LLEN @|LPOP @ 1|LRANGE @ 0 0|RPUSH @ v|SADD @ m|SCARD @|SISMEMBER @ m|SMEMBERS @|SREM @ m
+EXISTS @|EXPIRE @ 1|HDEL @ f|HGET @ f|HGETALL @|HINCRBY @ f 1|HMGET @ f|HSET @ f 1
+HSETNX @ f 1|HSTRLEN @ f|HVALS @|LLEN @|LPOP @ 1|LRANGE @ 0 0|RPUSH @ v|SADD @ m|SCARD @
+SISMEMBER @ m|SMEMBERS @|SREM @ m
 SET @ v EX 1|TTL @|XACK @ g 0-1|XADD @ * f v|XCLAIM @ g c 0 0-1|XDEL @ 0-1|XGROUP CREATE @ g 0
 XLEN @|XPENDING @ g|XRANGE @ - + COUNT 1|XREADGROUP GROUP g c COUNT 1 STREAMS @ >
 XREVRANGE @ + - COUNT 1|ZADD @ 1 m|ZCARD @|ZRANGE @ 0 0|ZRANGEBYSCORE @ 0 0|ZREM @ m
