@@ -258,7 +258,7 @@ export class PageClient implements Client, Wire {
   private handle(event: Exclude<SessionEvent, Message>): void {
     switch (event.event) {
       case 'welcomed':
-        this.connection.welcomed(event.trouble);
+        this.connection.welcomed(event.backend, event.trouble);
         break;
       case 'subscribed':
         this.streams.get(event.group)?.subscribed(event);

@@ -44,6 +44,7 @@ export class Connection {
   /** When to come back, if the server has asked to be left. */
   private leaveAt: number | null = null;
   private settings: ServerSettings | null = null;
+  private shared: string | null = null;
   private cancelRetry = noop;
   private cancelLinger = noop;
   private cancelLeave = noop;
@@ -101,22 +102,22 @@ export class Connection {
   }
 
   /** The server has said welcome. */
-  welcomed(trouble: string | null = null): void {
+  welcomed(backend: string, trouble: string | null): void {
     this.phase = 'live';
     this.everLive = true;
     this.freshTicket = false;
     this.backoff.live(this.environment.now());
+    this.shared = backend === '' || backend === 'memory' ? null : backend;
     this.troubled(trouble);
   }
 
   /** The layer of the server does not answer, for this reason; null: it answers again. */
   troubled(trouble: string | null): void {
-    if (trouble === null) {
-      this.tell('live', LIVE, null);
-    } else {
-      this.present = { status: 'live', detail: trouble, code: null, trouble };
-      this.host.changed(this.present);
-    }
+    const { shared } = this;
+    this.present = {
+      status: 'live', detail: trouble ?? LIVE, code: null, ...(trouble === null ? {} : { trouble }), ...(shared === null ? {} : { shared })
+    };
+    this.host.changed(this.present);
   }
 
   /** The session asks for a new connection. */

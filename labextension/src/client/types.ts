@@ -25,6 +25,8 @@ export interface ConnectionState {
   readonly retryAt?: number;
   /** Why what the server shares messages by (Redis) does not answer now, in a sentence: nothing new comes. Only while live. */
   readonly trouble?: string;
+  /** What the server shares messages by with other servers (`redis`); absent if it keeps them itself. Only while live. */
+  readonly shared?: string;
 }
 
 /** One array of a message: `values` is a typed array over the received bytes (no copy); 64-bit integers are BigInt arrays. */

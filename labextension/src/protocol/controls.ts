@@ -5,7 +5,7 @@ import { ProtocolError } from './errors';
 import type { Limits, Position, TargetKind, WireError } from './events';
 
 export type ServerControl =
-  | { readonly op: 'welcome'; readonly server: string; readonly version: string; readonly connection: number; readonly user: string; readonly limits: Limits; readonly trouble: string | null }
+  | { readonly op: 'welcome'; readonly server: string; readonly version: string; readonly connection: number; readonly user: string; readonly limits: Limits; readonly backend: string; readonly trouble: string | null }
   | SubscribedControl
   | { readonly op: 'unsubscribed'; readonly group: string; readonly error: WireError | null }
   | GapControl
@@ -215,6 +215,7 @@ const READERS: ReadonlyMap<string, (fields: Fields) => ServerControl> = new Map<
         windowBytes: limits.whole('window_bytes'),
         subscriptions: limits.whole('subscriptions')
       },
+      backend: f.maybe('layer', key => f.map(key).maybe('backend', () => f.map(key).text('backend'))) ?? '',
       trouble: f.maybe('layer', key => f.map(key).maybe('trouble', () => f.map(key).text('trouble')))
     };
   }],

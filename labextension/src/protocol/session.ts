@@ -335,7 +335,7 @@ export class ClientSession {
     }
   }
 
-  private welcome({ server, version, connection, user, limits, trouble }: ServerControl & { readonly op: 'welcome' }): void {
+  private welcome({ server, version, connection, user, limits, backend, trouble }: ServerControl & { readonly op: 'welcome' }): void {
     this.step('welcomed');
     this.limits = limits;
     if (server !== this.server) {
@@ -348,7 +348,7 @@ export class ClientSession {
       this.connections.delete(oldest ?? connection);
     }
     this.connections.add(connection);
-    this.happened.push({ event: 'welcomed', server, version, connection, user, limits, trouble });
+    this.happened.push({ event: 'welcomed', server, version, connection, user, limits, backend, trouble });
     this.out.push(...this.held);
     this.held = [];
     for (const [channel, credit] of this.deliveries.open()) {

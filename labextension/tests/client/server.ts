@@ -42,6 +42,7 @@ export class FakeServer {
   window = 512;
   down = false;
   id = 's1';
+  layer: Readonly<Record<string, unknown>> = {};
   /** Refuse subscriptions to these groups. */
   readonly forbidden = new Set<string>();
   private connections = 0;
@@ -49,6 +50,14 @@ export class FakeServer {
   private nextEpoch = 0;
 
   // -- what tests do to it
+
+  /** The layer does not answer, for this reason; null: it does. */
+  trouble(trouble: string | null): void {
+    this.layer = { ...this.layer, trouble };
+    for (const { socket } of this.peers.values()) {
+      socket.deliver(encodeControl({ op: 'layer', trouble }));
+    }
+  }
 
   /** Append messages to a group and send them to who listens. */
   publish(group: string, count = 1, sender = 0): void {
@@ -129,7 +138,7 @@ export class FakeServer {
         }
         reply({
           op: 'welcome', server: this.id, version: '0.1.0', connection: peer.number, user: 'ada', heartbeat: 20,
-          limits: { message: 16777216, window: this.window, window_bytes: 1048576, subscriptions: 256 }, layer: {}
+          limits: { message: 16777216, window: this.window, window_bytes: 1048576, subscriptions: 256 }, layer: this.layer
         });
         for (const ask of record.subscriptions as Ask[]) {
           this.subscribe(peer, ask, reply);

@@ -22,6 +22,7 @@ export class LayerBody implements Body {
   private readonly what = element('span', 'nbc-row-name');
   private readonly rate = element('span', 'nbc-row-value');
   private readonly backend = element('div', 'nbc-row-words nbc-backend');
+  private readonly trouble = element('div', 'nbc-layer-trouble nbc-bad');
   private readonly spark = new Sparkline();
   private readonly facts = element('dl', 'nbc-facts');
   private readonly meters = element('div', 'nbc-meters');
@@ -37,13 +38,14 @@ export class LayerBody implements Body {
     this.element.setAttribute('role', 'group');
     this.element.setAttribute('aria-label', context.trans.__('Channel layer'));
     this.head.append(this.what, this.spark.element, this.rate);
-    this.element.append(this.empty.element, this.head, this.backend, this.meters, this.facts);
+    this.element.append(this.empty.element, this.head, this.backend, this.trouble, this.meters, this.facts);
+    this.trouble.setAttribute('role', 'alert');
   }
 
   update(): void {
     const { trans } = this.context;
     const { facts, refusal, rate } = this.model;
-    for (const node of [this.head, this.backend, this.meters, this.facts]) {
+    for (const node of [this.head, this.backend, this.trouble, this.meters, this.facts]) {
       node.hidden = facts === null;
     }
     if (facts === null) {
@@ -54,14 +56,16 @@ export class LayerBody implements Body {
     const { statistics, capacity } = facts;
     const of = (name: string): number => statistics[name] ?? 0;
     setText(this.what, facts.alias);
-    setText(this.backend, facts.backend);
+    setText(this.backend, facts.shared ? `${facts.backend} · ${facts.where}` : facts.backend);
+    setText(this.trouble, facts.trouble === '' ? '' : trans.__('%1. Lists show what was known before; it goes on by itself.', facts.trouble));
+    this.trouble.hidden = facts.trouble === '';
     setText(this.rate, formatRate(rate?.now ?? 0));
     this.spark.show(rate?.points() ?? []);
     this.measure([
       { label: trans.__('History'), used: of('history_bytes'), limit: capacity['total_history_bytes'] ?? 0, words: formatSize },
       { label: trans.__('Waiting'), used: of('waiting_bytes'), limit: capacity['mailbox_bytes'] ?? 0, words: formatSize },
-      { label: trans.__('Groups'), used: of('groups'), limit: capacity['groups'] ?? 0, words: formatCount },
-      { label: trans.__('Channels'), used: of('channels'), limit: capacity['channels'] ?? 0, words: formatCount }
+      { label: facts.shared ? trans.__('Groups, all servers') : trans.__('Groups'), used: of('groups'), limit: facts.shared ? 0 : capacity['groups'] ?? 0, words: formatCount },
+      { label: facts.shared ? trans.__('Channels, all servers') : trans.__('Channels'), used: of('channels'), limit: facts.shared ? 0 : capacity['channels'] ?? 0, words: formatCount }
     ]);
     const rows: (readonly [string, string, boolean])[] = [
       [trans.__('Round trip'), formatSpan(facts.roundTrip), facts.roundTrip > 0.5],
@@ -71,7 +75,7 @@ export class LayerBody implements Body {
       [trans.__('Dropped'), formatCount(of('dropped')), of('dropped') > 0],
       [trans.__('Expired'), formatCount(of('expired')), of('expired') > 0],
       [trans.__('Refused'), formatCount(of('refused')), of('refused') > 0],
-      [trans.__('Dead letters'), formatCount(of('dead')), of('dead') > 0],
+      [facts.shared ? trans.__('Dead letters, all servers') : trans.__('Dead letters'), formatCount(of('dead')), of('dead') > 0],
       [trans.__('Connections'), formatCount(facts.connections), false],
       [trans.__('Up for'), formatSpan(facts.uptime), false],
       [trans.__('Version'), facts.version, false]
