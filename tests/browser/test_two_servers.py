@@ -1,6 +1,7 @@
 """Two Jupyter servers on one Redis: the same plot on a page of each."""
 
 import os
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,8 +54,9 @@ def test_a_page_on_each_shows_the_same_plot_moving_both_ways(
             # Redis stands still: the pictures stay, and say that nothing new comes.
             redis.freeze()
             try:
-                for page in pages:
-                    page.begin("send")  # whoever sends finds out
+                for server in (one, two):  # whoever sends finds out
+                    with pytest.raises(urllib.error.HTTPError, match="503"):
+                        server.post("shared", {"value": 35})
                 for plot in plots:
                     plot.wait_for_chip("stale", 40_000)
                 here.pages[0].screenshot(path=SCREENSHOTS / "two-servers-stale.png")
