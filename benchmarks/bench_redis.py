@@ -62,6 +62,22 @@ async def group_round(layer, names):
     return took
 
 
+async def group_stream(layer, names, count=40):
+    """Sends to a group one after the other, each awaited, while every member receives."""
+
+    async def member(name):
+        for _ in range(count):
+            assert await layer.receive(name) == MESSAGE
+
+    receivers = [asyncio.ensure_future(member(name)) for name in names]
+    await asyncio.sleep(0)
+    start = time.perf_counter()
+    for _ in range(count):
+        await layer.group_send("index", MESSAGE)
+    await asyncio.gather(*receivers)
+    return (time.perf_counter() - start) / count
+
+
 async def local_round(layer, name, count=50):
     """Sends to a process-local channel of this process, each received."""
     start = time.perf_counter()
@@ -132,6 +148,19 @@ async def run(url):
         f"group of {MEMBERS} members", medians[0],
         [("core", medians[1], "7"), ("pub/sub", medians[2], "1.2")],
     )  # fmt: skip
+    medians = await in_turn(
+        [
+            lambda: group_stream(ours, members[0]),
+            lambda: group_stream(core, members[1]),
+            lambda: group_stream(pubsub, members[2]),
+        ],
+        12,
+    )
+    show(
+        "the same, streaming",
+        medians[0],
+        [("core", medians[1], "7"), ("pub/sub", medians[2], "1.2")],
+    )
     names = [await layer.new_channel() for layer in (ours, core)]
     medians = await in_turn(
         [lambda: local_round(ours, names[0]), lambda: local_round(core, names[1])], 20

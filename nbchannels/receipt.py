@@ -7,13 +7,15 @@ from nbchannels.typing import Kind
 
 __all__ = ["Meaning", "Receipt"]
 
-#: What an acknowledgement means: in this process's log · on the Redis primary · on replicas.
-Meaning = Literal["memory", "primary", "replicas"]
+#: What an acknowledgement means: in this process's log · on the Redis primary · on replicas ·
+#: a layer that is not of this package has taken it.
+Meaning = Literal["memory", "primary", "replicas", "foreign"]
 
 _MEANING = {
     "memory": "in memory",
     "primary": "on the Redis primary",
     "replicas": "on the Redis replicas",
+    "foreign": "taken by a foreign layer",
 }
 
 
@@ -31,7 +33,8 @@ class Receipt:
         epoch: of the group's log.
         offset: its number in the log, or in the channel's queue.
         tag: random, of this entry.
-        meaning: what the acknowledgement means: ``"memory"``, ``"primary"`` or ``"replicas"``.
+        meaning: what the acknowledgement means: ``"memory"``, ``"primary"``, ``"replicas"`` or
+            ``"foreign"``.
         duplicate: a repetition that was recognised and not appended again.
         hint: what the sender should know: nobody listens; did you mean another name?
     """

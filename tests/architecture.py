@@ -48,6 +48,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
                 "layers.survey",
             }
             | {"layers.redis"}
+            | {f"layers.{room}" for room in ("specification", "lanes", "pulls", "fetching")}
+            | {"layers.attendance"}
         ),
     ),
     (

@@ -337,7 +337,8 @@ def blocks() -> list[tuple[str, str]]:
 
 
 BEFORE = [code for said, code in blocks() if said.startswith("Before")]
-AFTER = [code for said, code in blocks() if not said.startswith("Before")]
+(JOINED,) = (code for _, code in blocks() if "channels_redis" in code)
+AFTER = [code for said, code in blocks() if not said.startswith("Before") and code != JOINED]
 
 
 @pytest.fixture
@@ -382,6 +383,14 @@ def test_the_code_after_runs(layer):
     assert {printed.get(timeout=10) for _ in range(2)} == {"a thumbnail", "a preview"}
     # The test is one that passes.
     bridge.run(namespace["test_index"](layer))
+
+
+def test_the_layer_of_a_site_is_taken_as_it_stands():
+    config = Config()
+    exec(compile(JOINED, str(PAGE), "exec"), {"c": config})
+    manager = type(channel_layers)()
+    manager.configure(NbChannels(config=config).channel_layers)
+    assert (manager["default"].backend, manager["default"].inner.prefix) == ("foreign", "asgi")
 
 
 @pytest.mark.asyncio

@@ -89,11 +89,16 @@ class HostedLayer(ReceivingLayer):
         self.observer: Observer | None = None
         self.present: Callable[[str, list[str]], list[dict[str, Any]]] | None = None
         self.identity: dict[str, Any] | None = None
-        self._lock = threading.Lock()
         self._clock = clock
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with nothing; for the child of a fork, whose locks may be taken, too."""
+        self._lock = threading.Lock()
         self._registry = Registry(
-            self.get_capacity, self._expiries.of, secrets.randbits, self.bounds, group_expiry
+            self.get_capacity, self._expiries.of, secrets.randbits, self.bounds, self.group_expiry
         )
+        self._held = {}
         # Producers and targets that are refused for a time, and whose senders do not know it yet.
         self._refused: set[tuple[str, Kind, str]] = set()
 
@@ -149,6 +154,31 @@ class HostedLayer(ReceivingLayer):
             The receipt, or a future that is set on another thread. Every future comes to its end,
             and may be cancelled, which changes nothing for the message.
         """
+
+    def _submit_here(
+        self,
+        kind: Kind,
+        name: str,
+        encoded: Encoded,
+        producer: Producer | None = None,
+        sender: int = 0,
+        flags: int = 0,
+        dialogue: Dialogue | None = None,
+    ) -> Receipt:
+        """Send to a group or channel that is in this process."""
+        with self._lock:
+            now = self._clock()
+            if kind == "group":
+                sent = self._registry.append(name, encoded, now, producer, sender, flags)
+            else:
+                sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
+            woken = self._woken(sent.woken) if sent.woken else ()
+        if sent.group is not None:
+            sent.group.announce()
+        self._tell(woken)
+        if self.observer is not None:
+            self._observe(kind, name, encoded, now, sender, sent.receipt)
+        return sent.receipt
 
     def refusal_told(self, kind: Kind, name: str, producer: Producer) -> None:
         """Whoever submitted has learned that this record was refused for a time.
@@ -267,6 +297,12 @@ class HostedLayer(ReceivingLayer):
             self.witness("cleared", {"group": group})
 
     # The layer as a whole.
+
+    def keep(self, bounds: Bounds) -> None:
+        """Hold so much in this process from now on; logs that exist keep their own bounds."""
+        for option, value in bounds._asdict().items():
+            self.require_positive(option, value)
+        self.bounds = self._registry.bounds = bounds
 
     def sweep(self) -> None:
         """Forget what has expired; to be called now and then."""

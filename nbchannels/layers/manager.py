@@ -16,6 +16,7 @@ from typing import Any
 from nbchannels.exceptions import ChannelsError, InvalidChannelLayerError
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.configuration import from_environment, from_file
+from nbchannels.layers.specification import METHODS, has_specification
 from nbchannels.names import near_match
 
 __all__ = ["DEFAULT_CHANNEL_LAYER", "ChannelLayerManager", "channel_layers", "get_channel_layer"]
@@ -185,7 +186,7 @@ class ChannelLayerManager:
         backend = self._class(alias, config["BACKEND"])
         self._check_options(alias, backend, options)
         try:
-            layer: BaseChannelLayer = backend(**options)
+            layer: Any = backend(**options)
         except (ChannelsError, ImportError):
             raise
         except (AttributeError, TypeError, ValueError) as error:
@@ -193,11 +194,7 @@ class ChannelLayerManager:
                 f"channel layer {alias!r}: {backend.__name__} does not take its CONFIG: {error}"
             ) from error
         if not isinstance(layer, BaseChannelLayer):
-            raise InvalidChannelLayerError(
-                f"channel layer {alias!r}: {backend.__name__} is no subclass of "
-                "nbchannels.layers.base.BaseChannelLayer; a class that has only Channels' "
-                "specification cannot be used in this version"
-            )
+            layer = _adopted(alias, layer)
         layer.routing = config.get("ROUTING")
         return self._named(layer, alias)
 
@@ -252,6 +249,19 @@ class ChannelLayerManager:
                     + (f"did you mean {near!r}? " if near else "")
                     + f"it takes {', '.join(known)}"
                 )
+
+
+def _adopted(alias: str, layer: Any) -> BaseChannelLayer:
+    """An object of a class that is none of ours: what it has to have is Channels' specification."""
+    if not has_specification(layer):
+        raise InvalidChannelLayerError(
+            f"channel layer {alias!r}: {type(layer).__name__} is no subclass of "
+            "nbchannels.layers.base.BaseChannelLayer, and has not all of Channels' specification: "
+            f"{', '.join(METHODS)}"
+        )
+    module = importlib.import_module("nbchannels.layers.foreign")  # seldom used, and large
+    adopted: BaseChannelLayer = module.ForeignChannelLayer(layer)
+    return adopted
 
 
 def _is_notebook() -> bool:

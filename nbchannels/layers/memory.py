@@ -84,19 +84,7 @@ class InMemoryChannelLayer(HostedLayer):
         dialogue: Dialogue | None = None,
     ) -> Receipt:
         """See `HostedLayer.submit`; the receipt is always there at once."""
-        with self._lock:
-            now = self._clock()
-            if kind == "group":
-                sent = self._registry.append(name, encoded, now, producer, sender, flags)
-            else:
-                sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
-            woken = self._woken(sent.woken) if sent.woken else ()
-        if sent.group is not None:
-            sent.group.announce()
-        self._tell(woken)
-        if self.observer is not None:
-            self._observe(kind, name, encoded, now, sender, sent.receipt)
-        return sent.receipt
+        return self._submit_here(kind, name, encoded, producer, sender, flags, dialogue)
 
     # Groups.
 

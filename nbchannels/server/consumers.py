@@ -34,6 +34,10 @@ class Deliverer(Protocol):
     def writable(self) -> bool:
         """Whether its socket takes more now."""
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether its socket was found not to take more; from any thread."""
+
     def deliver(self, channel: str, letter: Letter, consumer: "KernelConsumer | None") -> None:
         """Hand one message over."""
 
@@ -124,7 +128,7 @@ class KernelConsumer:
     def wants(self) -> int:
         """See `Scout.wants`."""
         connection = self._post.connection_of(self.party)
-        if self._is_over or connection is None or not connection.writable:
+        if self._is_over or connection is None or connection.is_stalled:
             return 0
         return max(0, self.credit - self.held)
 

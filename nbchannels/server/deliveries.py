@@ -44,6 +44,10 @@ class Outlet(Protocol):
     def writable(self) -> bool:
         """Whether its socket takes more now."""
 
+    @property
+    def stalled_since(self) -> float | None:
+        """Since when it was found not to."""
+
     def send_entries(self, data: bytes) -> None:
         """Send a binary message."""
 
@@ -80,6 +84,11 @@ class Deliveries:
     def writable(self) -> bool:
         """Whether the socket takes more now."""
         return self._connection.writable
+
+    @property
+    def is_stalled(self) -> bool:
+        """See `Deliverer.is_stalled`."""
+        return self._connection.stalled_since is not None
 
     def drained(self) -> None:
         """The socket takes more again."""

@@ -28,7 +28,7 @@ from nbchannels.server.metrics import Metrics
 from nbchannels.server.policy import Policy
 from nbchannels.server.problems import Problems
 from nbchannels.server.routes import handlers
-from nbchannels.server.tail import Tail
+from nbchannels.server.tail import Tail, key_pattern
 
 __all__ = ["URL_VARIABLE", "NbChannels", "reachable_url"]
 
@@ -139,7 +139,8 @@ class NbChannels(ExtensionApp):
     redact = List(
         Unicode(),
         help="""Globs of keys whose values nobody is shown in previews of messages, such as
-        ["password", "*token*"]; upper and lower case are the same.""",
+        ["password", "*token*"]; upper and lower case are the same. On the command line once for
+        each: --NbChannels.redact=password --NbChannels.redact='*token*'.""",
     ).tag(config=True)
     rights = Dict(
         help="""Rights by pattern of the name of a group or channel; the first match counts:
@@ -196,6 +197,15 @@ class NbChannels(ExtensionApp):
                 f"NbChannels.{proposal['trait'].name} is {proposal['value']!r}; "
                 "it must be a number above 0"
             )
+        return proposal["value"]
+
+    @validate("redact")
+    def _keys(self, proposal: Any) -> Any:
+        for glob in proposal["value"]:
+            try:
+                key_pattern(glob)
+            except ValueError as error:
+                raise TraitError(f"NbChannels.redact: {error}") from error
         return proposal["value"]
 
     host: Host | None = None
@@ -345,6 +355,14 @@ class NbChannels(ExtensionApp):
             raise InvalidChannelLayerError(
                 f"c.NbChannels.channel_layers: {type(layer).__name__} cannot be the server's "
                 f"default layer in this version; use {MEMORY!r}"
+            )
+        if layer.backend == "foreign":  # its class has no options for what is kept here
+            layer.keep(
+                layer.bounds._replace(
+                    history=self.history,
+                    history_bytes=self.history_bytes,
+                    total_history_bytes=self.total_history_bytes,
+                )
             )
         channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
         return layer

@@ -102,15 +102,22 @@ class Intake:
                 known.append((record, receipt))
             except ChannelsError as error:
                 known.append((record, error))
+            except asyncio.CancelledError:  # nobody is told any more
+                for untold_record, _ in untold:
+                    self._refusal_told(untold_record)
+                raise
             except Exception as error:
                 mistakes.append(error)
         for record, found in known:
             self._tell(record, found)
             if isinstance(found, ChannelsError) and found.temporary:
-                producer = self._producer(record)
-                self._connection.layer.refusal_told(_kind(record), record.name, producer)
+                self._refusal_told(record)
         if mistakes:
             raise mistakes[0]
+
+    def _refusal_told(self, record: Record) -> None:
+        producer = self._producer(record)
+        self._connection.layer.refusal_told(_kind(record), record.name, producer)
 
     def _tell(self, record: Record, outcome: Outcome) -> None:
         if isinstance(outcome, Receipt):

@@ -49,7 +49,7 @@ _RECEIPT: dict[str, Schema] = {
     "epoch": {"type": ["string", "null"]},
     "offset": _COUNT_OR_NULL,
     "tag": _COUNT_OR_NULL,
-    "meaning": {"enum": ["memory", "primary", "replicas"]},
+    "meaning": {"enum": ["memory", "primary", "replicas", "foreign"]},
     "duplicate": _FLAG,
     "hint": _TEXT_OR_NULL,
 }

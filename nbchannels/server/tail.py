@@ -18,7 +18,7 @@ from nbchannels.protocol.events import MESSAGE, Record
 from nbchannels.server.preview import CODECS, describe
 from nbchannels.typing import Kind
 
-__all__ = ["Passed", "Tail", "Wanted", "shortened"]
+__all__ = ["HIDDEN", "Passed", "Tail", "Wanted", "key_pattern", "shortened"]
 
 #: Messages in the ring, and their bytes.
 MOST, MOST_BYTES = 1_000, 32 * 2**20
@@ -27,6 +27,8 @@ PATIENCE = 10.0
 #: Messages in one answer; characters, items and levels of a preview.
 MOST_ROWS, MOST_TEXT, MOST_ITEMS, DEPTH = 50, 200, 20, 4
 HIDDEN = "•••"
+#: No key of a message has these; a list or a string that was typed where a key belongs has.
+NO_KEY = re.compile(r"""[\s\[\](){}"'`,;]""")
 
 
 class Passed(NamedTuple):
@@ -76,16 +78,41 @@ class Wanted(NamedTuple):
 EVERYTHING = Wanted()
 
 
+def key_pattern(glob: str) -> re.Pattern[str]:
+    """What matches the keys that a rule of redaction means; upper and lower case are the same.
+
+    Args:
+        glob: a key; ``*`` stands for any characters, ``?`` for one.
+
+    Raises:
+        ValueError: it is empty, or looks like a list, a string in quotes or several keys: such a
+            rule would match no key, and hide nothing without a word.
+    """
+    odd = NO_KEY.search(glob)
+    if odd is not None or glob == "":
+        has = "is empty" if odd is None else f"has {odd[0]!r}"
+        raise ValueError(
+            f"{glob!r} is no key: it {has}. A rule is one key, in which * stands for any "
+            'characters and ? for one: c.NbChannels.redact = ["password", "*token*"] in a '
+            "configuration file, --NbChannels.redact=password --NbChannels.redact='*token*' on "
+            "the command line"
+        )
+    return re.compile(fnmatch.translate(glob), re.IGNORECASE)
+
+
 class Tail:
     """The ring.
 
     Args:
         redact: globs of keys whose values are not shown.
+
+    Raises:
+        ValueError: a glob that can hide nothing, see `key_pattern`.
     """
 
     def __init__(self, redact: list[str] | None = None) -> None:
         self.top = 0
-        self._redact = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in redact or []]
+        self._redact = [key_pattern(glob) for glob in redact or []]
         self._ring: deque[Passed] = deque(maxlen=MOST)
         self._bytes = 0
         self._lock = threading.Lock()

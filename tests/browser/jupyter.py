@@ -33,9 +33,15 @@ class Jupyter:
     """JupyterLab and Notebook 7 of one server; nothing of it outlives its folder."""
 
     def __init__(
-        self, folder: Path, *, extension: bool = True, options: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        extension: bool = True,
+        options: Sequence[str] = (),
+        layers: dict[str, Any] | None = None,
     ) -> None:
         self.folder = folder
+        self.layers = layers
         self.extension = extension
         self.options = options
         self.port = free_port()
@@ -122,7 +128,10 @@ class Jupyter:
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
             "IPYTHONDIR": "ipython",
         }
-        return kept | {name: str(self.folder / path) for name, path in folders.items()}
+        kept |= {name: str(self.folder / path) for name, path in folders.items()}
+        if self.layers is not None:
+            kept["NBCHANNELS_CHANNEL_LAYERS"] = json.dumps(self.layers)
+        return kept
 
     def _answers(self) -> bool:
         try:

@@ -152,7 +152,7 @@ def test_a_send_whose_server_is_killed_names_what_is_not_known(own_server):
     finally:
         sender.kill()
         sender.wait()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
     lines = error.splitlines()
     assert lines[-2].startswith("nbchannels.exceptions.DeliveryUnknown: written, but not")
     assert "it may have arrived" in lines[-2]

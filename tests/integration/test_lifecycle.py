@@ -18,7 +18,7 @@ from tests.integration.kernels import (
 
 pytestmark = pytest.mark.integration
 #: Seconds within which a cell ends after its interrupt.
-SOON = 3.0
+SOON = 15.0
 THREADS = (
     "import threading; print(sorted(t.name for t in threading.enumerate() if 'nbch' in t.name))"
 )
@@ -334,7 +334,7 @@ def test_a_kernel_shut_down_while_the_server_takes_nothing_ends_at_once(server, 
     began = time.monotonic()
     kernel.client.shutdown()
     eventually(lambda: running(kernel.pid), False, 10)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     server.thaw()
     kernel.end()
     assert problems(server, since) == []

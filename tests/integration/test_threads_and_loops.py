@@ -30,7 +30,7 @@ from nbchannels.bridge import user_bridge
 async def sync_send_in_a_coroutine():
     started = time.monotonic()
     receipt = nb.Group("loops").send({"y": 1})
-    return receipt.offset is not None and time.monotonic() - started < 2
+    return receipt.offset is not None and time.monotonic() - started < 4
 
 results = [await sync_send_in_a_coroutine()]
 thread = threading.Thread(target=lambda: results.append(asyncio.run(sync_send_in_a_coroutine())))

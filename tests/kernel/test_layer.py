@@ -223,7 +223,7 @@ def test_without_the_extension_the_first_send_says_what_to_run(
         kernel = Kernel(server)
         began = time.monotonic()
         out, error = kernel.run("import nbchannels as nb; nb.Group('index').send({'y': 1})")
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20
         assert out == ""
         assert "ServerNotFound: the Jupyter server (pid" in error
         assert f"{sys.executable} -m pip install nbchannels" in error

@@ -80,3 +80,13 @@ async def test_a_dead_letter_whose_resend_fails_later_stays(distant):
     assert await distant.channel_of_dead(1) == "work"
     assert (await distant.resend(1)).name == "work"
     assert await distant.dead(10) == []
+
+
+async def test_what_is_held_can_be_bounded_later():
+    layer = InMemoryChannelLayer()
+    layer.keep(layer.bounds._replace(history=2))
+    for n in range(3):
+        await layer.group_send("index", {"n": n})
+    assert (await layer.group_statistics("index"))["messages"] == 2
+    with pytest.raises(InvalidChannelLayerError):
+        layer.keep(layer.bounds._replace(history=0))

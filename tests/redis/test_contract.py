@@ -13,8 +13,21 @@ def _plain(request):
     return {"hosts": [server.url]}
 
 
+def _sentinel(request):
+    sentinels = request.getfixturevalue("_sentinels")
+    sentinels.primary.run("FLUSHALL")
+    return {"hosts": [{"sentinels": sentinels.addresses, "master_name": sentinels.name}]}
+
+
+def _cluster(request):
+    cluster = request.getfixturevalue("_cluster")
+    for node in cluster.primaries:
+        node.run("FLUSHALL")
+    return {"hosts": [{"cluster": cluster.addresses[:2]}]}
+
+
 #: What `hosts` says of each topology; it is empty then.
-TOPOLOGIES = {"plain": _plain}
+TOPOLOGIES = {"plain": _plain, "sentinel": _sentinel, "cluster": _cluster}
 
 
 @pytest.fixture(params=TOPOLOGIES)

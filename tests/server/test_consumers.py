@@ -341,9 +341,9 @@ async def test_what_it_wants_is_what_it_would_take_now():
     records = deliveries(transport)
     await finish(connection, records[:1])
     assert (consumer.wants, rig.layer.heard) == (2, [2])
-    transport.writable = False
+    transport.stalled_since = 1.0
     assert consumer.wants == 0
-    transport.writable = True
+    transport.stalled_since = None
     connection.drained()
     assert rig.layer.heard == [2, 2]
     connection.left()

@@ -2,18 +2,20 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from jupyter_client.blocking import BlockingKernelClient
+from traitlets.config.loader import DeferredConfigList, DeferredConfigString
 
 import nbchannels
 from nbchannels.channel import Channel
@@ -23,6 +25,7 @@ from nbchannels.layers.memory import InMemoryChannelLayer
 from nbchannels.server.extension import URL_VARIABLE, NbChannels, reachable_url
 from nbchannels.server.host import Host
 from nbchannels.server.hub import Hub
+from nbchannels.server.tail import HIDDEN
 
 MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
 
@@ -178,6 +181,30 @@ def test_a_wrong_number_is_told_and_the_server_goes_on_without_us(
     assert "nbchannels" not in app.web_app.settings
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [DeferredConfigString('["password"]'), DeferredConfigList(["token", '["password"]'])],
+    ids=["once", "twice"],
+)
+def test_a_list_typed_on_the_command_line_does_not_hide_nothing_in_silence(
+    jp_configurable_serverapp: Any, capsys: pytest.CaptureFixture[str], typed: Any
+):
+    app = jp_configurable_serverapp(config=configured(redact=typed))
+    said = capsys.readouterr().err
+    assert "NbChannels.redact: '[\"password\"]' is no key" in said
+    assert "--NbChannels.redact=password" in said
+    assert "nbchannels" not in app.web_app.settings
+
+
+def test_keys_to_hide_can_be_typed_on_the_command_line(jp_configurable_serverapp: Any):
+    app = jp_configurable_serverapp(
+        config=configured(redact=DeferredConfigList(["password", "*token*"]))
+    )
+    tail = app.web_app.settings["nbchannels"].hub.tail
+    told = {"password": 1, "my_Token_2": 1, "y": 1}
+    assert tail.redacted(told) == {"password": HIDDEN, "my_Token_2": HIDDEN, "y": 1}
+
+
 async def answer(message):
     await message.reply_channel.asend({"y": message["x"] + 1})
 
@@ -280,6 +307,16 @@ class TestStartAndStop:
         assert not any(timer.is_running() for timer in timers)
 
 
+def listening(runtime: Path) -> dict[str, Any] | None:
+    """What a server says of itself, once it listens: it says so a moment before."""
+    for path in runtime.glob("jpserver-*.json"):
+        with suppress(OSError, ValueError):  # not written to its end, or nobody answers yet
+            info: dict[str, Any] = json.loads(path.read_text())
+            socket.create_connection(("127.0.0.1", info["port"]), timeout=5).close()
+            return info
+    return None
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, str, Path]]:
     """A Jupyter server in a process of its own: its address, its token, its runtime folder."""
@@ -296,12 +333,11 @@ def served(folder: Path) -> Iterator[tuple[str, str, Path]]:
         stderr=log,
     )
     try:
-        deadline = time.monotonic() + 30
-        while not (found := list((folder / "RUNTIME").glob("jpserver-*.json"))):
+        deadline = time.monotonic() + 60
+        while (info := listening(folder / "RUNTIME")) is None:
             assert time.monotonic() < deadline
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)
-        info = json.loads(found[0].read_text())
         yield info["url"], info["token"], folder / "RUNTIME"
     finally:
         process.terminate()

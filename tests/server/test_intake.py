@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from nbchannels.exceptions import ChannelFull, LayerUnavailable
+from nbchannels.layers.producers import Producer
 from nbchannels.protocol.codec import encode_record
 from nbchannels.protocol.events import PUBLISH, RECEIPT_WANTED, SEND, Record
 from tests.layers.distant import Distant
@@ -163,6 +164,19 @@ async def test_two_connections_do_not_hold_each_other_back(rig, layer):
     await send(one, record(1), record(2))
     assert told(its) == {1: "accepted", 2: "accepted"}
     assert await kept(layer) == [body(n) for n in (11, 12, 1, 2)]
+
+
+async def test_a_connection_that_is_given_up_refuses_nothing_for_ever(rig, layer):
+    first, _ = await rig.connect("p")
+    layer.gate.clear()
+    layer.errors[body(2)] = LayerUnavailable("just now")
+    sending = asyncio.ensure_future(send(first, record(1, "other"), record(2), record(3)))
+    await until(lambda: len(layer.submitted) == 3)
+    layer._refuse("group", "index", Producer("p", 2))
+    sending.cancel()
+    await asyncio.wait({sending})
+    assert not layer._refused
+    layer.gate.set()
 
 
 async def test_an_error_of_our_own_is_not_swallowed_and_refuses_nothing_for_ever(rig, layer):

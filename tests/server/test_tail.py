@@ -1,7 +1,9 @@
 """A bounded ring of what went by."""
 
+import pytest
+
 from nbchannels.encoding import JSON, Encoded, encode
-from nbchannels.server.tail import MOST, MOST_BYTES, Tail, Wanted, shortened
+from nbchannels.server.tail import HIDDEN, MOST, MOST_BYTES, Tail, Wanted, shortened
 
 
 def noted(tail, count, body=b"{}"):
@@ -59,6 +61,36 @@ def test_what_is_redacted_is_nowhere():
     ((*_, preview, _omitted),) = tail.read(0, 1, Wanted(), everything)["rows"]
     assert preview == {"user": "ada", "Password": "•••", "deep": [{"token": "•••"}]}
     assert "s3cret" not in str(tail.describe(tail.message(1))["message"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "has"),
+    [
+        ('["password"]', "has '['"),
+        ("password, token", "has ','"),
+        ("pass word", "has ' '"),
+        ("'password'", 'has "\'"'),
+        ('"password"', "has '\"'"),
+        ("(password)", "has '('"),
+        ("{password}", "has '{'"),
+        ("[Pp]assword", "has '['"),
+        ("password\n", r"has '\n'"),
+        ("", "is empty"),
+    ],
+)
+def test_a_rule_that_would_hide_nothing_is_refused(rule: str, has: str):
+    with pytest.raises(ValueError, match="is no key") as caught:
+        Tail(["token", rule])
+    said = str(caught.value)
+    assert repr(rule) in said
+    assert has in said
+    assert 'c.NbChannels.redact = ["password", "*token*"]' in said
+
+
+@pytest.mark.parametrize("rule", ["password", "*token*", "api?key", "X-Auth.*", "clé", "$secret@1"])
+def test_a_rule_is_a_key_with_wildcards(rule: str):
+    key = rule.replace("*", "some").replace("?", " ").upper()
+    assert Tail([rule]).redacted({key: 1, "other": 2}) == {key: HIDDEN, "other": 2}
 
 
 def test_what_cannot_be_read_says_so():

@@ -92,7 +92,7 @@ def test_without_a_server_it_is_made_and_displayed_at_once(no_server):
     started = time.perf_counter()
     plot = LivePlot("index", window="5 min")
     assert MIME_TYPE in plot._repr_mimebundle_()[0]
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 3
     assert "default" not in channel_layers.backends  # nothing was even looked for
 
 

@@ -39,12 +39,12 @@ export class Connection {
   private opened = false;
   private needed = false;
   private everLive = false;
+  private backend = '';
   private freshTicket = false;
   private triedAt = -Infinity;
   /** When to come back, if the server has asked to be left. */
   private leaveAt: number | null = null;
   private settings: ServerSettings | null = null;
-  private shared: string | null = null;
   private cancelRetry = noop;
   private cancelLinger = noop;
   private cancelLeave = noop;
@@ -102,20 +102,25 @@ export class Connection {
   }
 
   /** The server has said welcome. */
-  welcomed(backend: string, trouble: string | null): void {
+  welcomed(backend: string, trouble: string | null = null): void {
+    this.backend = backend;
     this.phase = 'live';
     this.everLive = true;
     this.freshTicket = false;
     this.backoff.live(this.environment.now());
-    this.shared = backend === '' || backend === 'memory' ? null : backend;
     this.troubled(trouble);
   }
 
   /** The layer of the server does not answer, for this reason; null: it answers again. */
   troubled(trouble: string | null): void {
-    const { shared } = this;
+    const { backend } = this;
     this.present = {
-      status: 'live', detail: trouble ?? LIVE, code: null, ...(trouble === null ? {} : { trouble }), ...(shared === null ? {} : { shared })
+      status: 'live',
+      detail: trouble ?? LIVE,
+      code: null,
+      ...(trouble === null ? {} : { trouble }),
+      ...(backend === 'redis' ? { shared: backend } : {}),
+      ...(backend === 'foreign' ? { foreign: true } : {})
     };
     this.host.changed(this.present);
   }

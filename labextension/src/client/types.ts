@@ -27,6 +27,8 @@ export interface ConnectionState {
   readonly trouble?: string;
   /** What the server shares messages by with other servers (`redis`); absent if it keeps them itself. Only while live. */
   readonly shared?: string;
+  /** The server's layer is another site's own: of what it sent before, and lost, nothing is known. */
+  readonly foreign?: boolean;
 }
 
 /** One array of a message: `values` is a typed array over the received bytes (no copy); 64-bit integers are BigInt arrays. */

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { Api, DeadLetter, Kind, TailRow } from './api';
@@ -57,6 +58,8 @@ export interface Context {
   readonly trans: TranslationBundle;
   readonly selection: Selection;
   readonly following: Following;
+  /** Dead letters may have come or gone. */
+  readonly lettersChanged: ISignal<unknown, void>;
   /** Seconds since 1970, on the server's clock as far as it is known. */
   now(): number;
   /** Run one of the commands in `COMMANDS`. */

@@ -7,6 +7,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
 
 import { configure, pageClient } from '../client/shared';
 import { insertCell } from './actions/cells';
@@ -19,7 +20,7 @@ import { Api, sentence } from './api';
 import { ArrangedInspector } from './arrangement';
 import { notebookInFront } from './around/front';
 import { Notices } from './around/notices';
-import { RunningChannels } from './around/running';
+import { RUNNING_PANEL, RunningChannels } from './around/running';
 import { StatusChip } from './around/status';
 import type { Context } from './context';
 import { COMMANDS, Selection } from './context';
@@ -83,12 +84,18 @@ export const inspector: JupyterFrontEndPlugin<void> = {
     const selection = new Selection();
     const announcements = new Announcements(api.client);
     const following = new Following(api, () => notebookInFront(notebooks));
+    // Somebody has sent again or discarded one, here or elsewhere; or there is another.
+    const lettersChanged = new Signal<object, void>({});
+    announcements.changed.connect(() => {
+      lettersChanged.emit();
+    });
     const context: Context = {
       api,
       settings,
       trans,
       selection,
       following,
+      lettersChanged,
       now: () => Date.now() / 1000,
       run: (command, args) => {
         app.commands.execute(command, args).catch((error: unknown) => {
@@ -186,6 +193,9 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       isPaused: () => messages.paused,
       refresh: panel => {
         ({ groups, problems, clients })[panel].hurry();
+        if (panel === 'problems') {
+          lettersChanged.emit();
+        }
         if (panel === 'clients') {
           // The Running panel lists them while their section is closed.
           void clients.refresh();
@@ -239,7 +249,16 @@ export const inspector: JupyterFrontEndPlugin<void> = {
         });
       }
     });
-    running?.add(new RunningChannels(context, consumers, clients));
+    if (running !== null) {
+      const channelsRunning = new RunningChannels(context, consumers, clients);
+      running.add(channelsRunning);
+      void app.restored.then(() => {
+        const panel = [...app.shell.widgets('left'), ...app.shell.widgets('right')].find(({ id }) => id === RUNNING_PANEL);
+        if (panel !== undefined) {
+          channelsRunning.watch(panel);
+        }
+      });
+    }
     if (registry !== null) {
       void registry.load(PLUGIN).then(
         loaded => {

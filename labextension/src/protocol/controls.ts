@@ -140,6 +140,11 @@ class Fields {
     return new Fields({ ...map(this.any(key), this.place(key)), op: this.place(key) });
   }
 
+  /** A text, or nothing. */
+  word(key: string): string | null {
+    return this.maybe(key, found => this.text(found));
+  }
+
   /** `null` (or nothing) stays `null`. */
   maybe<T>(key: string, read: (key: string) => T): T | null {
     const value = this.any(key);
@@ -215,8 +220,8 @@ const READERS: ReadonlyMap<string, (fields: Fields) => ServerControl> = new Map<
         windowBytes: limits.whole('window_bytes'),
         subscriptions: limits.whole('subscriptions')
       },
-      backend: f.maybe('layer', key => f.map(key).maybe('backend', () => f.map(key).text('backend'))) ?? '',
-      trouble: f.maybe('layer', key => f.map(key).maybe('trouble', () => f.map(key).text('trouble')))
+      trouble: f.maybe('layer', key => f.map(key).maybe('trouble', () => f.map(key).text('trouble'))),
+      backend: f.maybe('layer', key => f.map(key))?.word('backend') ?? ''
     };
   }],
   ['subscribed', f => ({ op: 'subscribed', group: f.text('group'), id: f.whole('id'), ...standing(f) })],

@@ -80,10 +80,10 @@ export interface WelcomedEvent {
   readonly connection: number;
   readonly user: string;
   readonly limits: Limits;
-  /** One word for where the layer of the server lives; empty if it was not said. */
-  readonly backend: string;
   /** Why the layer of the server does not answer now, in a sentence. */
   readonly trouble: string | null;
+  /** One word for where the server's layer lives: `memory`, `redis`, `foreign`; empty if it does not say. */
+  readonly backend: string;
 }
 
 export interface SubscribedEvent {

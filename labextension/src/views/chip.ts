@@ -46,6 +46,10 @@ export function describe(health: Health): Statement {
     if (connection.status !== 'live' && connection.detail !== '') {
       sentences.push(connection.detail);
     }
+    if (connection.foreign === true) {
+      parts.push('foreign');
+      sentences.push("The channels are another site's: its history begins with the first who watched, and what it loses is not told.");
+    }
     if (connection.trouble !== undefined) {
       tone = 'warn';
       parts.splice(0, 1, 'stale');

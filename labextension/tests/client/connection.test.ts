@@ -72,6 +72,19 @@ describe('connecting', () => {
     expect(statuses()).toEqual(['connecting', 'connecting', 'live']);
   });
 
+  it('knows a layer that is another site\'s', async () => {
+    const { world, client, server } = setUp();
+    server.layer = { alias: 'default', backend: 'foreign' };
+    watch(client);
+    await world.pass(1);
+    expect(client.state).toMatchObject({ status: 'live', foreign: true });
+    server.layer = { alias: 'default', backend: 'memory' };
+    world.socket.serverCloses(1006);
+    await world.pass(10);
+    expect(client.state.status).toBe('live');
+    expect(client.state.foreign).toBeUndefined();
+  });
+
   it('is one socket for all groups, closed 30 s after the last subscription', async () => {
     const { world, client } = setUp();
     const one = watch(client);

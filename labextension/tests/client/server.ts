@@ -42,7 +42,7 @@ export class FakeServer {
   window = 512;
   down = false;
   id = 's1';
-  layer: Readonly<Record<string, unknown>> = {};
+  layer: Record<string, unknown> = {};
   /** Refuse subscriptions to these groups. */
   readonly forbidden = new Set<string>();
   private connections = 0;

@@ -80,7 +80,7 @@ describe('whatever it is, it is text:', () => {
       belongings: () => ({ groups: [evil], channels: [evil], clients: [evil] }),
       dead_letters: () => [{ number: 1, channel: evil, reason: evil, error: evil, traceback: evil, consumer: evil, time: 9, sent: 1, retries: 1, bytes: 1 }],
       diagnoses: () => ({ diagnoses: [{ number: 1, kind: evil, sentence: evil, subject: evil, detail: evil, client: evil, where: evil, count: 2, time: 5 }] }),
-      inspect_layer: () => ({ alias: evil, backend: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
+      inspect_layer: () => ({ alias: evil, backend: evil, trouble: evil, version: evil, uptime: 1, statistics: { [evil]: 1 }, connections: 1, capacity: {}, loop_delay: 0 }),
       names: () => ({ groups: [evil], channels: [evil] })
     });
     const context = fakeContext(client);
@@ -190,6 +190,55 @@ describe('a panel', () => {
     await settle();
     expect(root.querySelector('.nbc-trace')?.textContent).toBe('Traceback: line 3');
     expect(root.querySelector('.nbc-facts')?.textContent).toContain('kind ~ a.*');
+  });
+
+  it('shows a dead letter of a consumer as long as there is one, and leaves open what the reader has opened', async () => {
+    const letter = { channel: 'work', reason: 'failed', error: 'ValueError: no', traceback: 'Traceback: line 9', consumer: 'run of n.ipynb', time: 9, sent: 1, retries: 0, bytes: 1 };
+    let letters = [{ ...letter, number: 4 }];
+    const client = new FakeClient({
+      inspect: () => changes([['kernel-1/1', 'work', 'run', '/x/n.ipynb', 'kernel', 'main', [], true, 0, 4, 9, 6, 1, 0, 0.25, 'ValueError: no', 'kernel-1']]),
+      dead_letters: () => letters,
+      diagnoses: () => ({ diagnoses: [] }),
+      inspect_dead: () => ({ message: { n: 1 }, omitted: null, hex: '' })
+    });
+    const context = fakeContext(client);
+    const pace = new FakePace();
+    const model = new ConsumersModel(context.api, second, pace);
+    await model.refresh();
+    const body = consumersBody(context, model);
+    model.changed.connect(() => {
+      body.update();
+    });
+    const root = await shown(body);
+    await click(root, '.nbc-row');
+    await settle();
+    const opened = root.querySelector<HTMLDetailsElement>('.nbc-letter')!;
+    expect(root.querySelector('.nbc-trace')?.textContent).toBe('Traceback: line 9');
+    opened.open = true;
+    // Closed, it asks nothing.
+    context.lettersChanged.emit();
+    await settle();
+    expect(client.count('dead_letters')).toBe(1);
+    // Another message was given up, of another channel: nothing changes here.
+    model.start();
+    await settle();
+    expect(client.count('dead_letters')).toBe(2);
+    expect(root.querySelector('.nbc-letter')).toBe(opened);
+    letters = [];
+    context.lettersChanged.emit();
+    await settle();
+    expect(root.querySelector('.nbc-letter')).toBeNull();
+    expect(root.querySelectorAll('.nbc-detail-content button')).toHaveLength(0);
+    expect(root.querySelector('.nbc-error')?.textContent).toBe('ValueError: no');
+    letters = [{ ...letter, number: 5 }];
+    context.lettersChanged.emit();
+    await settle();
+    expect(root.querySelector('.nbc-letter summary')?.textContent).toBe('Message of dead letter 5');
+    // And nothing while nothing changes.
+    const asked = client.count('dead_letters');
+    await pace.pass(10);
+    expect(client.count('dead_letters')).toBe(asked);
+    model.dispose();
   });
 
   it('of messages shows the tree, else the bytes, else the beginning and why', async () => {
@@ -389,5 +438,23 @@ describe('the form', () => {
     form.element.querySelector('textarea')!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true }));
     await settle();
     expect([client.sent.length, heard]).toEqual([1, 0]);
+  });
+});
+
+describe('the layer', () => {
+  it('says why it does not answer', async () => {
+    const facts = { alias: 'default', backend: 'Redis', uptime: 1, statistics: {}, connections: 1, capacity: {}, loop_delay: 0 };
+    const client = new FakeClient({ inspect_layer: () => facts });
+    const context = fakeContext(client);
+    const layer = new LayerModel(context.api, second, new FakePace());
+    await layer.refresh();
+    const body = new LayerBody(context, layer);
+    const root = await shown(body);
+    const line = root.querySelector<HTMLElement>('.nbc-backend')!;
+    expect([line.textContent, line.dataset['tone']]).toEqual(['Redis', 'plain']);
+    client.methods.inspect_layer = () => ({ ...facts, trouble: 'it does not answer' });
+    await layer.refresh();
+    body.update();
+    expect([line.textContent, line.dataset['tone']]).toEqual(['Redis: it does not answer', 'bad']);
   });
 });

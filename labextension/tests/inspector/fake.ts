@@ -1,4 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
 
 import type { Answer } from '../../src/client/calls';
 import { CallError } from '../../src/client/calls';
@@ -160,6 +161,7 @@ export const trans = {
 } as unknown as TranslationBundle;
 
 export interface FakeContext extends Context {
+  readonly lettersChanged: Signal<object, void>;
   readonly ran: { readonly command: string; readonly args: unknown }[];
   readonly copied: string[];
 }
@@ -171,6 +173,7 @@ export function fakeContext(client: FakeClient, pace: Pace = new FakePace()): Fa
   return {
     api,
     following: new Following(api, () => ({ path: 'work/a.ipynb', kernel: 'k', views: ['seen'] }), pace),
+    lettersChanged: new Signal<object, void>({}),
     settings: new Settings(),
     trans,
     selection: new Selection(),

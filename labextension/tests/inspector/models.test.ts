@@ -316,7 +316,7 @@ describe('announcements', () => {
     push({ ...NEWS, kind: 'nobody-listens' }); // told on the line that sent
     expect(said).toEqual([]);
     push(NEWS);
-    expect(said).toEqual(['Consumer of "work" failed: ValueError: no']);
+    expect(said).toEqual(['run in a/b.ipynb failed on channel "work": ValueError: no']);
     now = 5;
     push(NEWS);
     push({ ...NEWS, kind: 'expired' });

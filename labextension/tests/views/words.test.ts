@@ -44,6 +44,8 @@ describe('the state chip', () => {
 
   it.each([
     [{}, 'live', 'good'],
+    [{ connection: { ...LIVE, foreign: true } }, 'live · foreign', 'good'],
+    [{ connection: { ...LIVE, foreign: true }, gaps: 1 }, 'live · foreign · gaps 1', 'warn'],
     [{ lag: 5 }, 'live', 'good'],
     [{ lag: 1234 }, 'live · lag 1\u202f234', 'busy'],
     [{ gaps: 2, lost: 30 }, 'live · gaps 2', 'warn'],

@@ -8,6 +8,7 @@ from typing import Any
 
 from nbchannels.diagnoses import report
 from nbchannels.layers.redis.calls import Again, Argument
+from nbchannels.layers.redis.check import Site
 from nbchannels.layers.redis.courier import Courier
 from nbchannels.layers.redis.entries import Keys
 from nbchannels.layers.redis.listener import Listener
@@ -54,6 +55,7 @@ class Backbone:
         self.process = secrets.token_bytes(8)
         #: How this process is called in Redis.
         self.name = self.process.hex()
+        self._connect = connect
         self._on_connect = on_connect
         self._courier = Courier(connect, where, self._connected, patience)
         self._listener = Listener(connect, where)
@@ -93,6 +95,11 @@ class Backbone:
         self._listener.unlisten(channel)
 
     @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._courier.is_used
+
+    @property
     def trouble(self) -> str:
         """A sentence while Redis does not answer, or is not heard; else empty."""
         return self._courier.trouble or self._listener.trouble
@@ -108,6 +115,11 @@ class Backbone:
     def lose(self, sentence: str, subject: str) -> None:
         """Something was lost: say so."""
         report("dropped", sentence, subject=subject)
+
+    async def sites(self) -> list[Site]:
+        """The servers behind it, for `check`."""
+        key = self.keys.trial(0)
+        return [Site(self.where, self._connect, self.keys.prefix, key, self.publish)]
 
     async def close(self) -> None:
         """End the connections, after what was asked is answered."""

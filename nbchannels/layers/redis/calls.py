@@ -26,11 +26,14 @@ class Call:
     Attributes:
         arguments: of the command, its name first.
         again: see `Again`; without it the same is written again.
+        moves: how often another node of a cluster was named for it.
         packed: the bytes of the command.
         written: Redis may have done it.
     """
 
-    __slots__ = ("again", "arguments", "deadline", "future", "packed", "script", "written")
+    __slots__ = (
+        "again", "arguments", "deadline", "future", "moves", "packed", "script", "written",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -42,11 +45,17 @@ class Call:
     ) -> None:
         self.arguments = arguments
         self.again = again
+        self.moves = 0
         self.script = script
         self.future = future
         self.deadline = deadline
         self.packed = b""
         self.written = False
+
+    @property
+    def key(self) -> str:
+        """The first one."""
+        return str(self.arguments[1] if self.script is None else self.arguments[3])
 
     def is_late(self, now: float) -> bool:
         """Whether somebody still waits, and should have had an answer by now (monotonic)."""

@@ -34,7 +34,7 @@ from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.calls import Again, Argument, Call, Unanswered, packed
 from nbchannels.layers.redis.scripts import Script
 
-__all__ = ["Courier", "writer_of"]
+__all__ = ["Courier", "end", "writer_of"]
 
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
@@ -90,6 +90,11 @@ class Courier:
         # Redis said that it cannot now: it answers well again when it has done something.
         self._is_refused = False
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever asked."""
+        return self._task is not None
+
     # Calls.
 
     def run(
@@ -137,11 +142,17 @@ class Courier:
         call = Call(arguments, script, future, time.monotonic() + self.patience, again)
         call.packed = packed(arguments)
         self._queue(call)
+        self._begin()
+        return future
+
+    def _begin(self) -> None:
+        if self._is_closed:
+            return
+        loop = asyncio.get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve())
         if self._clock is None:
             self._clock = loop.call_later(LOOK, self._look)
-        return future
 
     # The connection.
 
@@ -161,7 +172,9 @@ class Courier:
                     self._on_connect()
                 await self._exchange(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
-                if not self._is_closed:
+                if self._connection is None:  # it is not even there: that is another trouble
+                    self._is_refused = False
+                if not self._is_refused:
                     self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: the connection to Redis at %s broke", self.where)
@@ -277,7 +290,18 @@ class Courier:
 
     def _later(self, call: Call) -> None:
         if not call.future.done():
-            asyncio.get_running_loop().call_later(0.1, self._queue, call)
+            asyncio.get_running_loop().call_later(0.1, self._once_more, call)
+
+    def _once_more(self, call: Call) -> None:
+        # In between it stood in no queue: nobody has looked whether it is late.
+        if not self._is_closed and call.is_late(time.monotonic()):
+            self._give_up(call)
+        else:
+            self._queue(call)
+            self._begin()
+
+    def _give_up(self, call: Call) -> None:
+        call.future.set_exception(self._unanswered(call, f"given up after {self.patience:g} s"))
 
     def _refusal(self, call: Call, answer: RedisError) -> LayerUnavailable:
         what = call.script.name if call.script is not None else call.arguments[0]
@@ -304,7 +328,7 @@ class Courier:
         is_stuck = any(call.is_late(now) for call in self._waiting)
         late = [call for call in (*self._waiting, *self._pending) if call.is_late(now)]
         for call in late:
-            call.future.set_exception(self._unanswered(call, f"given up after {self.patience:g} s"))
+            self._give_up(call)
         if late:  # while nobody answers this would grow without end
             self._pending = deque(call for call in self._pending if not call.future.done())
         if is_stuck:
@@ -333,9 +357,7 @@ class Courier:
         if self._clock is not None:
             self._clock.cancel()
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(BaseException):
-                await task
+            await end(task)
         for call in (*self._waiting, *self._pending):
             self._fail(call)
         self._waiting.clear()
@@ -360,3 +382,12 @@ def writer_of(connection: Any) -> asyncio.StreamWriter:
     if writer is None:
         raise ConnectionError("the connection to Redis is not open")
     return writer
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: redis-py, while it connects, may swallow one."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.2)
+    if not task.cancelled():
+        task.exception()

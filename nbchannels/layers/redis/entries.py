@@ -55,6 +55,10 @@ class Keys:
         """``channels``: those that it has taken from."""
         return f"{self.prefix}:{{p:{process}}}:{part}"
 
+    def trial(self, number: int) -> str:
+        """A key on which commands are tried, and a channel; the number chooses the slot."""
+        return f"{self.prefix}:{{t:{number}}}:trial"
+
     def index(self, kind: str) -> str:
         """The names in use: ``groups`` or ``channels``; ``commons``: a word that all know."""
         return f"{self.prefix}:{{index}}:{kind}"

@@ -151,7 +151,13 @@ class Groups:
                 self._opening[name] = task
                 task.add_done_callback(lambda _: self._opening.pop(name, None))
             # Whoever came first may give up: the others still wait for it.
-            mirror = await asyncio.shield(task)
+            try:
+                mirror = await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if not task.cancelled():
+                    raise
+                where = self._layer.backbone.where
+                raise LayerUnavailable(f"the layer at {where} is closed") from None
         mirror.used = time.monotonic()
         return mirror
 

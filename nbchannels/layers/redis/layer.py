@@ -7,12 +7,10 @@ the thread ``nbchannels``; other loops await.
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
@@ -22,11 +20,8 @@ from nbchannels.exceptions import (
     EncodingError,
     InvalidChannelLayerError,
     LayerUnavailable,
-    SendTimeout,
 )
-from nbchannels.layers.mailbox import Dialogue, Letter
-from nbchannels.layers.producers import Producer
-from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.entries import Entry, Keys
 from nbchannels.layers.redis.following import FollowingLayer
 from nbchannels.layers.redis.graveyard import Graveyard
@@ -37,24 +32,23 @@ from nbchannels.layers.redis.posting import Posting
 from nbchannels.layers.redis.presence import Presence
 from nbchannels.layers.redis.queues import Queues
 from nbchannels.layers.redis.sealing import Seal
+from nbchannels.layers.redis.sending import SendingLayer
 from nbchannels.layers.redis.taking import TakingLayer
 from nbchannels.layers.redis.topology import ways
 from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.registry import Bounds
-from nbchannels.names import (
-    is_process_local,
-)
-from nbchannels.receipt import Receipt
-from nbchannels.typing import Kind
 
 __all__ = ["RedisChannelLayer"]
 
 T = TypeVar("T")
 
+#: Seconds that an exit waits until what is in hand is given back.
+EXIT = 1.0
+
 log = logging.getLogger("nbchannels")
 
 
-class RedisChannelLayer(FollowingLayer, TakingLayer):
+class RedisChannelLayer(SendingLayer, FollowingLayer, TakingLayer):
     """Channels and groups on Redis.
 
     ::
@@ -66,8 +60,10 @@ class RedisChannelLayer(FollowingLayer, TakingLayer):
 
     Args:
         hosts: one Redis: ``["redis://host:6379/0"]``, ``rediss://`` or ``unix://``; a tuple
-            ``(host, port)``; ``{"address": URL, …}`` with options of redis-py's connections; or
-            ``{"sentinels": [(host, port), …], "master_name": name, …}``.
+            ``(host, port)``; or a dict, with options of redis-py's connections (``username``,
+            ``password``, ``ssl``, ``ssl_ca_certs``, …): ``{"address": URL, …}``,
+            ``{"sentinels": [(host, port), …], "master_name": name, …}`` or, for a Redis Cluster,
+            some of its nodes: ``{"cluster": [(host, port), …], …}``.
         prefix: of all keys; deployments with different ones know nothing of each other.
         expiry: see `BaseChannelLayer`.
         group_expiry: see `BaseChannelLayer`.
@@ -113,16 +109,24 @@ class RedisChannelLayer(FollowingLayer, TakingLayer):
         self.require_positive("lease", lease)
         if lease < 3:
             raise InvalidChannelLayerError(f"lease is {lease!r}; it must be at least 3 seconds")
+        self._lease = float(lease)
+        self._way, self._keys, self._patience = ways(hosts), Keys(prefix), patience
+        self.seal = Seal(symmetric_encryption_keys)
+        # What a fork left to the parent: alive, for whoever ends it ends it for both.
+        self._left: list[Any] = []
+        self._begin()
+        bridge.listen(self)
+
+    def _begin(self) -> None:
         #: The local state, and what guards it.
         self.registry, self.lock = self._registry, self._lock
-        way = ways(hosts)
-        self.seal = Seal(symmetric_encryption_keys)
-        self.backbone = Backbone(way.connect, way.where, Keys(prefix), self._connected, patience)
-        self.backbone.lease, self.backbone.renewal = float(lease), lease / 3
+        way = self._way
+        self.backbone = way.backbone(self._keys, self._connected, self._patience)
+        self.backbone.lease, self.backbone.renewal = self._lease, self._lease / 3
         self.graveyard = Graveyard(self.backbone)
         self._groups = Groups(self)
         self._queues = Queues(self)
-        self._posting = Posting(self)
+        self._posting = Posting(self, self._queues.news)
         self._inboxes = Inboxes(self)
         self._presence = Presence(self)
         self._upkeep = Upkeep(
@@ -131,6 +135,19 @@ class RedisChannelLayer(FollowingLayer, TakingLayer):
         self._outbox = Outbox(self.soon, self._publish, self._put, way.where)
         self._sequences = itertools.count(1)
         self._is_closed = False
+
+    def forked(self) -> None:
+        """After a fork, in the child: connections, and what is in hand, stayed with the parent."""
+        self._left.append((self.backbone, self._groups, self._queues, self._inboxes, self._upkeep))
+        self._left.append((self._outbox, self._registry, self._held, self._presence))
+        self._forget()
+        self._begin()
+
+    def exiting(self) -> None:
+        """The interpreter ends: what is in hand goes back, for up to 1 s."""
+        if self.backbone.is_used and not self._is_closed:
+            with contextlib.suppress(TimeoutError, ChannelsError):
+                bridge.run(self.close(), EXIT)
 
     def open(self) -> None:
         """See `HostedLayer.open`: the connection is made."""
@@ -201,108 +218,6 @@ class RedisChannelLayer(FollowingLayer, TakingLayer):
         if bridge.here:
             return await coroutine
         return await asyncio.wrap_future(bridge.start(coroutine))
-
-    # Sending.
-
-    def submit(
-        self,
-        kind: Kind,
-        name: str,
-        encoded: Encoded,
-        *,
-        receipt: bool = True,
-        producer: Producer | None = None,
-        sender: int = 0,
-        flags: int = 0,
-        dialogue: Dialogue | None = None,
-    ) -> "Receipt | Future[Receipt]":
-        """See `HostedLayer.submit`; what goes to Redis has a future."""
-        if kind == "channel" and (dialogue is not None or self._is_here(name)):
-            return self._put_here(name, encoded, producer, sender, dialogue)
-        self._require_order(kind, name, producer)
-        if self._is_closed:
-            raise LayerUnavailable(f"the layer at {self.backbone.where} is closed")
-        self._upkeep.used(kind, name)
-        own = producer is None
-        if producer is None:
-            producer = Producer(self.backbone.name, next(self._sequences))
-        refused = None if own else functools.partial(self._refuse, kind, name, producer)
-        parcel = Parcel(encoded, producer, own, sender, flags, refused)
-        if self.observer is not None:
-            parcel.future.add_done_callback(
-                functools.partial(self._observed, kind, name, encoded, sender)
-            )
-        self._outbox.add(kind, name, parcel)
-        return parcel.future
-
-    def _observed(
-        self, kind: Kind, name: str, encoded: Encoded, sender: int, future: "Future[Receipt]"
-    ) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._observe(kind, name, encoded, self._clock(), sender, future.result())
-
-    def _put_here(
-        self,
-        name: str,
-        encoded: Encoded,
-        producer: Producer | None,
-        sender: int,
-        dialogue: Dialogue | None,
-    ) -> Receipt:
-        with self._lock:
-            now = self._clock()
-            sent = self._registry.put(name, encoded, now, producer, sender, dialogue)
-            woken = self._woken(sent.woken) if sent.woken else ()
-        self._tell(woken)
-        self._observe("channel", name, encoded, now, sender, sent.receipt)
-        return sent.receipt
-
-    async def _publish(self, name: str, parcels: list[Parcel]) -> None:
-        await self._groups.publish(name, parcels)
-
-    async def _put(self, name: str, parcels: list[Parcel]) -> None:
-        if is_process_local(name):
-            await self._inboxes.put(name, parcels)
-        else:
-            await self._posting.put(name, parcels)
-
-    async def put_copies(
-        self, group: str, epoch: str, channels: list[str], copies: list[tuple[int, Parcel]]
-    ) -> int:
-        """Put what was sent to a group into named channels; return how many were full."""
-        full = 0
-        for channel in channels:
-            # An offset of this log, from this process: rising, and the same if it is tried again.
-            producer = f"{epoch}.{self.backbone.name}"
-            parcels = [
-                Parcel(parcel.encoded, Producer(producer, offset), True, parcel.sender, 0)
-                for offset, parcel in copies
-            ]
-            if self._is_here(channel):
-                for parcel in parcels:
-                    try:
-                        self._put_here(channel, parcel.encoded, None, parcel.sender, None)
-                    except ChannelsError:
-                        full += 1
-                continue
-            try:
-                await self._put(channel, parcels)
-            except (
-                LayerUnavailable
-            ):  # it is in the log all the same: that is no failure of the send
-                full += len(parcels)
-                continue
-            full += sum(parcel.future.exception() is not None for parcel in parcels)
-        return full
-
-    def give_up(self, pending: "Future[Receipt]", seconds: float) -> ChannelsError:
-        """See `BaseChannelLayer.give_up`."""
-        if pending.cancel():
-            return SendTimeout(
-                f"nothing was written to Redis within {seconds:g} s; the message was withdrawn "
-                f"and will not arrive ({self.backbone.silence()})"
-            )
-        return super().give_up(pending, seconds)
 
     # The layer as a whole.
 

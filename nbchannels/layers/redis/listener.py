@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
 
+from nbchannels.layers.redis.calls import packed
+from nbchannels.layers.redis.courier import end, writer_of
+
 __all__ = ["Listener"]
 
 #: Seconds to connect; between two attempts at first and at most; between two signs of life.
@@ -47,14 +50,12 @@ class Listener:
         self._heard: dict[bytes, _Heard] = {}
         self._connection: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._writing: asyncio.Lock = asyncio.Lock()
         self._is_closed = False
         # Things heard; what was heard last may lie long ago where nothing is told.
         self._count = 0
         self._pause = PAUSE
         self._suspected = asyncio.Event()
         self._is_suspected = False
-        self._tasks: set[asyncio.Task[Any]] = set()
         #: A sentence while it hears nothing; else empty.
         self.trouble = ""
 
@@ -90,16 +91,12 @@ class Listener:
                 self._send(self._command.replace("SUBSCRIBE", "UNSUBSCRIBE", 1), channel)
 
     def _send(self, *arguments: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._write(self._connection, arguments))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._write(self._connection, arguments)
 
-    async def _write(self, connection: Any, arguments: tuple[Any, ...]) -> None:
-        async with self._writing:
-            with contextlib.suppress(RedisError, OSError):  # the reader sees it too
-                await connection.send_packed_command(
-                    connection.pack_command(*arguments), check_health=False
-                )
+    def _write(self, connection: Any, arguments: tuple[Any, ...]) -> None:
+        # Not by redis-py: it would connect again what was closed meanwhile.
+        with contextlib.suppress(ConnectionError):  # the reader sees it too
+            writer_of(connection).write(packed(arguments))
 
     # The connection.
 
@@ -119,16 +116,14 @@ class Listener:
                 if not names:  # there is nothing to hear, and nothing that could be missed
                     self.trouble = ""
                 for name in names:
-                    await self._write(connection, (self._command, name))
+                    self._write(connection, (self._command, name))
                 await self._hear(connection)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if not self._is_closed:
-                    if not self.trouble:
-                        log.info("nbchannels: Redis at %s is not heard: %s", self._where, error)
-                    self.trouble = f"Redis at {self._where} is not heard: {error}"
+                    self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: listening to Redis at %s broke", self._where)
-                self.trouble = f"Redis at {self._where} is not heard: {error}"
+                self._note(error)
             finally:
                 self._connection = None
                 if beating is not None:
@@ -140,12 +135,17 @@ class Listener:
                 await asyncio.sleep(self._pause * (0.5 + _chance.random()))
                 self._pause = min(self._pause * 2, MOST_PAUSE)
 
+    def _note(self, error: BaseException) -> None:
+        if not self.trouble:
+            log.info("nbchannels: Redis at %s is not heard: %s", self._where, error)
+        self.trouble = f"Redis at {self._where} is not heard: {error}"
+
     async def _beat(self, connection: Any) -> None:
         """Twice nothing heard between two signs of life: it is given up."""
         silences = 0
         while silences < 2:
             heard = self._count
-            await self._write(connection, ("PING",))
+            self._write(connection, ("PING",))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT if not self._is_suspected else CHECK):
                     await self._suspected.wait()
@@ -169,9 +169,8 @@ class Listener:
                     disable_decoding=True, timeout=math.inf, disconnect_on_error=False
                 )
             except ResponseError as error:
-                if not self.trouble:
-                    log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
-                raise
+                self._refused(error)
+                continue
             self._count += 1
             self._pause = PAUSE
             self.trouble = ""
@@ -187,8 +186,17 @@ class Listener:
                 if not one.ready.done():
                     one.ready.set_result(None)
                 one.restored()
-            elif kind == b"sunsubscribe":  # its slot has moved to another node
-                one.restored()
+            elif kind == b"sunsubscribe":
+                self._dropped(name)
+
+    def _refused(self, error: ResponseError) -> None:
+        """A channel cannot be heard: all are asked for again, on a new connection."""
+        if not self.trouble:
+            log.error("nbchannels: Redis at %s refused to be heard: %s", self._where, error)
+        raise error
+
+    def _dropped(self, name: bytes) -> None:
+        """Redis says that a channel is not heard here any more."""
 
     def abort(self) -> None:
         """Break the connection; another one is made."""
@@ -201,9 +209,7 @@ class Listener:
         self._is_closed = True
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(BaseException):
-                await task
+            await end(task)
         for heard in self._heard.values():
             heard.ready.cancel()
         self._heard.clear()

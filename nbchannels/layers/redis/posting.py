@@ -1,5 +1,6 @@
 """Sending to the named channels of a layer on Redis."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from nbchannels.exceptions import ChannelFull
@@ -27,10 +28,16 @@ class Layer(Protocol):
 
 
 class Posting:
-    """The way into the channels. Works on the loop of the layer."""
+    """The way into the channels. Works on the loop of the layer.
 
-    def __init__(self, layer: Layer) -> None:
+    Args:
+        layer: its surroundings.
+        sent: called with the name of a channel that has news.
+    """
+
+    def __init__(self, layer: Layer, sent: Callable[[str], None]) -> None:
         self._layer = layer
+        self._sent = sent
 
     async def put(self, name: str, parcels: list[Parcel]) -> None:
         """Put messages into a channel, in one call; each gets its receipt, or `ChannelFull`."""
@@ -41,7 +48,7 @@ class Posting:
         head = (
             keys.channel(name, "wake"), backbone.publish, name,
             registry.capacity_of(name), registry.expiry_of(name),
-            registry.bounds.mailbox_bytes,
+            registry.bounds.mailbox_bytes, backbone.name,
         )  # fmt: skip
         for parcel in parcels:
             producers.setdefault(parcel.producer.id, len(producers) + 1)
@@ -62,6 +69,7 @@ class Posting:
         receivers, used, waiting, capacity, *results = await backbone.run(
             PUT, [keys.channel(name, part) for part in parts], arguments(), again
         )
+        self._sent(name)
         hint = None
         if not receivers and not 0 <= used < RECENT:
             box = Mailbox(name, capacity, 0)

@@ -24,7 +24,8 @@ end
 #: Put messages into a channel.
 #:
 #: KEYS: queue, meta, serve, then a hash for each producer.
-#: ARGV: wake channel, publish command, name, capacity, expiry, most bytes; then of each message:
+#: ARGV: wake channel, publish command, name, capacity, expiry, most bytes, process (which looks for
+#: itself: it is not told); then of each message:
 #: its producer's place (0: none), sequence, data.
 #: Returns receivers, seconds since the last receive (-1: never), waiting, capacity, then of each
 #: message its number; 0: it was there already; -1: full; -2: too many bytes; -3: one of its
@@ -38,11 +39,15 @@ local c = redis.call('HMGET', meta, 'sent', 'bytes', 'capacity', 'expiry', 'used
 local sent, bytes = tonumber(c[1] or 0), tonumber(c[2] or 0)
 local capacity, expiry = tonumber(c[3] or ARGV[4]), tonumber(c[4] or ARGV[5])
 local refused = tonumber(c[6] or 0)
+-- Here and not by who takes: where memory is short that is refused, and taking must go on.
+if redis.call('EXISTS', queue) == 0 then
+  redis.call('XGROUP', 'CREATE', queue, 'r', '0', 'MKSTREAM')
+end
 local length = redis.call('XLEN', queue)
 if length == 0 then bytes = 0 end
 local waiting = length - held()
 local results, failed, added = {}, {}, false
-for i = 7, #ARGV, 3 do
+for i = 8, #ARGV, 3 do
   local place, sequence, data = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   local result
   if place > 0 and failed[place] then result = -3
@@ -67,12 +72,17 @@ if redis.call('TTL', queue) < keep then
   redis.call('EXPIRE', queue, keep)
   redis.call('EXPIRE', meta, keep)
 end
-if added then redis.call(ARGV[2], ARGV[1], ARGV[3]) end
-local receivers = 0
-for _, server in ipairs(redis.call('HVALS', KEYS[3])) do
-  local n, until_ = string.match(server, '^(%d+) %d+ (%S+)')
-  if tonumber(until_) > now then receivers = receivers + tonumber(n) end
+local receivers, others = 0, false
+local servers = redis.call('HGETALL', KEYS[3])
+for i = 1, #servers, 2 do
+  local n, until_ = string.match(servers[i + 1], '^(%d+) %d+ (%S+)')
+  if tonumber(until_) > now then
+    receivers = receivers + tonumber(n)
+    others = others or servers[i] ~= ARGV[7]
+  end
 end
+-- Whoever takes from it has said so before it looked: without others nobody has to be told.
+if added and others then redis.call(ARGV[2], ARGV[1], ARGV[3]) end
 local used = -1
 if c[5] then used = math.max(0, math.floor(now - tonumber(c[5]))) end
 return {receivers, used, waiting, capacity, unpack(results)}

@@ -16,6 +16,7 @@ from nbchannels.layers.bindings import compiled_glob, is_glob
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.calls import Unanswered
 from nbchannels.layers.redis.entries import unpack_letter
 from nbchannels.layers.redis.group_scripts import WATCH
 from nbchannels.layers.redis.process_scripts import ALIVE
@@ -59,6 +60,9 @@ class Layer(Protocol):
     def wanted(self, channel: str) -> tuple[int, bool]:
         """How many messages of a channel would be taken here now; whether by a receiver."""
 
+    def serving(self, channel: str) -> int:
+        """How many receive from a channel here, or serve it, also while they are busy."""
+
     def arrived(self, channel: str, letters: list[Letter]) -> None:
         """Hand out what was taken."""
 
@@ -94,7 +98,7 @@ class Queues:
         self._layer = layer
         self._pullers: dict[str, _Puller] = {}
         self.settlements = Settlements(layer, self._are_settled)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._is_closed = False
 
     def _keys(self, name: str, *parts: str) -> list[str]:
@@ -135,6 +139,11 @@ class Queues:
         if puller.task is None:
             puller.task = asyncio.get_running_loop().create_task(self._pull(puller))
 
+    def news(self, channel: str) -> None:
+        """This process has sent to a channel, of which it is not told by Redis."""
+        if channel in self._pullers:
+            self._ring(channel)
+
     def _ring(self, channel: str) -> None:
         self._layer.ring(channel)
         if self._layer.wanted(channel)[0] > 0:
@@ -168,11 +177,17 @@ class Queues:
         """Take what is wanted; whether there may be more that is."""
         layer, channel = self._layer, puller.channel
         if not puller.is_registered:
-            await self._register(puller)
+            try:
+                await self._register(puller)
+            except Unanswered:
+                raise
+            except LayerUnavailable:
+                pass  # memory is short, for one: to take is what helps
         if puller.is_unsure:
             await self._reconcile(puller)
+        # In this order: who sends after it has looked here tells of it.
+        self._report(puller)
         want, receives = layer.wanted(channel)
-        self._report(puller, want)
         if want <= 0:
             return False
         stamp, waiting, *found = await layer.backbone.run(
@@ -210,17 +225,14 @@ class Queues:
                 channel, letter.posted.id, "unread", letter.posted.size, letter.returns
             )
 
-    def _report(self, puller: _Puller, want: int) -> None:
-        """Tell Redis how many would take from a channel here."""
-        count = max(want, 0)
-        if count and count != puller.reported:
+    def _report(self, puller: _Puller, *, again: bool = False) -> None:
+        """Tell Redis how many take from a channel here; it is asked for before this returns."""
+        count = self._layer.serving(puller.channel)
+        if count != puller.reported or (again and count):
             puller.reported = count
-            self._run(self._tell(puller.channel, count))
-
-    async def _tell(self, channel: str, count: int) -> None:
-        backbone = self._layer.backbone
-        keys = self._keys(channel, "serve")
-        await backbone.run(WATCH, keys, (backbone.name, count, 0, backbone.lease))
+            backbone = self._layer.backbone
+            keys = self._keys(puller.channel, "serve")
+            self._run(backbone.run(WATCH, keys, (backbone.name, count, 0, backbone.lease)))
 
     async def _register(self, puller: _Puller) -> None:
         """Before anything is taken: whoever finds this process dead knows where to look."""
@@ -260,6 +272,7 @@ class Queues:
         for puller in list(self._pullers.values()):
             puller.is_unsure = True
             puller.is_registered = False
+            puller.reported = -1
             self._want(puller.channel)
 
     def tick(self) -> None:
@@ -269,19 +282,22 @@ class Queues:
             if self._layer.wanted(channel)[0] > 0:
                 if now - puller.used >= LOOK:
                     self._want(channel)
-            elif now - puller.used > LINGER and puller.task is None and not puller.held:
+            elif (
+                now - puller.used > LINGER
+                and puller.task is None
+                and not puller.held
+                and not self._layer.serving(channel)
+            ):
                 del self._pullers[channel]
                 wake = self._layer.backbone.keys.channel(channel, "wake")
                 self._layer.backbone.unlisten(channel, wake)
-            elif puller.reported and now - puller.used > LOOK:
-                puller.reported = 0
-                self._run(self._tell(channel, 0))
+            elif now - puller.used > 1.0:  # one that receives now and then is not told each time
+                self._report(puller)
 
     def renew(self) -> None:
         """Signs of life, to be given well within their time."""
         for puller in list(self._pullers.values()):
-            if puller.reported:
-                self._run(self._tell(puller.channel, puller.reported))
+            self._report(puller, again=True)
             if puller.reported or puller.held:
                 # A call that came late to Redis may have taken what nobody here knows of.
                 puller.is_unsure = True
@@ -339,12 +355,11 @@ class Queues:
             "expired": expired,
         }
 
-    def _run(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+    def _run(self, asked: "asyncio.Future[Any]") -> None:
+        self._tasks.add(asked)
+        asked.add_done_callback(self._done)
 
-    def _done(self, task: "asyncio.Task[Any]") -> None:
+    def _done(self, task: "asyncio.Future[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(task.exception(), LayerUnavailable):
             return  # signs of life are given again

@@ -78,6 +78,13 @@ class TakingLayer(HostedLayer):
             scouts = self._registry.scouts.plan(channel).scouts
         return waiting + sum(scout.wants for scout in scouts) - here, waiting > 0
 
+    def serving(self, channel: str) -> int:
+        """How many receive from a channel here, or serve it, also while they are busy."""
+        with self._lock:
+            box = self._registry.mailboxes.get(channel)
+            waiting = len(box.waiters) if box is not None else 0
+            return waiting + len(self._registry.scouts.plan(channel).scouts)
+
     def arrived(self, channel: str, letters: list[Letter]) -> None:
         """Hand out what was taken."""
         if not letters:

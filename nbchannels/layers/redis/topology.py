@@ -1,16 +1,21 @@
 """Where Redis is: what ``hosts`` may say, as redis-py's connections."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import ConnectionPool
+from redis.asyncio import Connection, ConnectionPool, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from nbchannels.exceptions import InvalidChannelLayerError
+from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.cluster import ClusterBackbone
+from nbchannels.layers.redis.entries import Keys
+from nbchannels.layers.redis.node import Connect
+from nbchannels.layers.redis.slots import Address
 
 __all__ = ["Way", "ways"]
 
@@ -18,7 +23,8 @@ __all__ = ["Way", "ways"]
 CONNECT = 2.0
 _HOW = (
     "a URL ('redis://host:6379/0', 'rediss://…', 'unix:///path'), (host, port), "
-    "{'address': URL, …}, or {'sentinels': [(host, port), …], 'master_name': name, …}"
+    "{'address': URL, …}, {'sentinels': [(host, port), …], 'master_name': name, …}, or "
+    "{'cluster': [(host, port), …], …}"
 )
 
 
@@ -33,6 +39,30 @@ class Way:
     def __init__(self, where: str, connect: Callable[[], Any]) -> None:
         self.where = where
         self.connect = connect
+
+    def backbone(self, keys: Keys, on_connect: Callable[[], None], patience: float) -> Backbone:
+        """What the layer goes by; see `Backbone`."""
+        return Backbone(self.connect, self.where, keys, on_connect, patience)
+
+
+class _ClusterWay(Way):
+    """How a Redis Cluster is reached."""
+
+    def __init__(
+        self, connect: Connect, seeds: Sequence[Address], remap: Callable[[Address], Address]
+    ) -> None:
+        where = "cluster of " + ", ".join(f"{host}:{port}" for host, port in seeds[:3])
+        super().__init__(where, lambda: connect(seeds[0]))
+        self._connect_to = connect
+        self._seeds = seeds
+        self._remap = remap
+
+    def backbone(self, keys: Keys, on_connect: Callable[[], None], patience: float) -> Backbone:
+        """See `Way.backbone`."""
+        return ClusterBackbone(
+            self._connect_to, self._seeds, self.where, keys, on_connect, patience,
+            self._remap,
+        )  # fmt: skip
 
 
 def ways(hosts: Any) -> Way:
@@ -59,6 +89,8 @@ def ways(hosts: Any) -> Way:
         return _url(host, {})
     if isinstance(host, Mapping) and "sentinels" in host:
         return _sentinel(dict(host))
+    if isinstance(host, Mapping) and "cluster" in host:
+        return _cluster(dict(host))
     if isinstance(host, Mapping) and "address" in host:
         options = dict(host)
         address = options.pop("address")
@@ -104,6 +136,17 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
 
 
+class _Sentinel(Sentinel):
+    """Asks the Sentinels, and keeps no connection to them."""
+
+    async def discover_master(self, service_name: str) -> Any:
+        try:
+            return await super().discover_master(service_name)
+        finally:
+            for client in self.sentinels:
+                await client.connection_pool.disconnect(inuse_connections=False)
+
+
 def _sentinel(options: dict[str, Any]) -> Way:
     sentinels = options.pop("sentinels")
     name = options.pop("master_name", None)
@@ -116,7 +159,7 @@ def _sentinel(options: dict[str, Any]) -> Way:
     try:
         addresses = [(str(host), int(port)) for host, port in sentinels]
         settings = _ours(options)
-        make: Any = Sentinel
+        make: Any = _Sentinel
         sentinel = make(addresses, sentinel_kwargs=_ours(dict(of_sentinels)), **settings)
         make_pool: Any = SentinelConnectionPool
         pool = make_pool(name, sentinel, **sentinel.connection_kwargs)
@@ -126,12 +169,46 @@ def _sentinel(options: dict[str, Any]) -> Way:
     return Way(f"sentinels of {name!r}", _keep(sentinel, pool.make_connection))
 
 
-def _keep(owner: Any, make: Callable[[], Any]) -> Callable[[], Any]:
-    """A pool holds its sentinel weakly."""
+def _keep(sentinel: Any, make: Callable[[], Any]) -> Callable[[], Any]:
+    """A pool holds its sentinel weakly; what asked the sentinels is closed when they have said."""
 
     def connect() -> Any:
         connection = make()
-        connection.nbchannels_owner = owner
+        find = connection.connect
+
+        async def find_and_close() -> None:
+            try:
+                await find()
+            finally:
+                for one in sentinel.sentinels:
+                    await one.connection_pool.disconnect(inuse_connections=False)
+
+        connection.connect = find_and_close
         return connection
 
     return connect
+
+
+def _cluster(options: dict[str, Any]) -> Way:
+    nodes = options.pop("cluster")
+    remap: Any = options.pop("address_remap", None) or (lambda address: address)
+    if options.get("db"):
+        raise InvalidChannelLayerError(
+            f"hosts has a cluster, and db {options['db']!r}; a Redis Cluster has database 0 only: "
+            "use prefix to keep deployments apart"
+        )
+    make: Any = SSLConnection if options.pop("ssl", False) else Connection
+    try:
+        seeds = [(str(host), int(port)) for host, port in nodes]
+        if not seeds:
+            raise ValueError("it names no node")
+        settings = _ours(options)
+
+        def connect(address: Address) -> Any:
+            host, port = address
+            return make(host=host, port=port, **settings)
+
+        connect(seeds[0])  # says what is wrong with the options
+    except (ValueError, TypeError, RedisError) as error:
+        raise InvalidChannelLayerError(f"hosts has a cluster {nodes!r}: {error}") from error
+    return _ClusterWay(connect, seeds, remap)

@@ -7,10 +7,13 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from redis.exceptions import RedisError
+
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.bindings import compiled_glob, is_glob
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.check import tell
 from nbchannels.layers.redis.groups import Groups
 from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.presence import Presence
@@ -72,6 +75,7 @@ class Upkeep:
         self._clock: asyncio.Task[None] | None = None
         self._renewed = self._looked = 0.0
         self._is_closed = False
+        self._is_checked = False
         #: That all know who share this Redis and this prefix.
         self.word: str | None = None
 
@@ -195,8 +199,18 @@ class Upkeep:
         """A connection was made."""
         self._renewed = 0.0
         self._told.clear()  # it may have begun anew, and know no names
+        if not self._is_checked:
+            self._is_checked = True
+            self.run(self._check())
         if self._clock is None and not self._is_closed:
             self._clock = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _check(self) -> None:
+        """Say what is wrong with this Redis; once."""
+        try:
+            await tell(await self._backbone.sites())
+        except (RedisError, OSError, TimeoutError, EOFError):
+            self._is_checked = False  # at the next connection
 
     async def _tick(self) -> None:
         while True:

@@ -58,7 +58,11 @@ export class Notices {
   private words({ kind, name, who, sentence }: News): string {
     const { trans } = this;
     if (FAILED.has(kind) || kind === 'consumer-failed') {
-      return kind === 'consumer-failed' ? sentence : trans.__('Consumer of "%1" failed: %2', name, sentence);
+      return kind === 'consumer-failed'
+        ? sentence
+        : who === ''
+          ? trans.__('A consumer of "%1" failed: %2', name, sentence)
+          : trans.__('%1 failed on channel "%2": %3', who, name, sentence);
     }
     return kind === 'expired' ? trans.__('A message of "%1" was given up: nobody took it in time.', name) : `${baseName(who)}: ${sentence}`;
   }

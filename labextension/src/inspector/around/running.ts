@@ -1,5 +1,7 @@
 import type { IRunningSessions } from '@jupyterlab/running';
+import { MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 
 import { warn } from '../actions/dialogs';
 import { sentence } from '../api';
@@ -9,6 +11,13 @@ import { channelsIcon } from '../icons';
 import type { ClientRow, ClientsModel } from '../panels/clients/model';
 import type { ConsumerRow, ConsumersModel } from '../panels/consumers/model';
 import { baseName } from '../parts/format';
+import type { Pace } from '../poller';
+import { Poller } from '../poller';
+
+/** The id that JupyterLab gives the panel. */
+export const RUNNING_PANEL = 'jp-running-sessions';
+/** Seconds between two looks while it is in front. */
+const LOOK = 3;
 
 /** Consumers and open streams, as the Running panel lists them. */
 export class RunningChannels implements IRunningSessions.IManager {
@@ -18,12 +27,15 @@ export class RunningChannels implements IRunningSessions.IManager {
   readonly shutdownAllLabel: string;
   readonly shutdownAllConfirmationText: string;
   readonly runningChanged = new Signal<this, void>(this);
+  private readonly poller: Poller;
 
   constructor(
     private readonly context: Context,
     private readonly consumers: ConsumersModel,
-    private readonly clients: ClientsModel
+    private readonly clients: ClientsModel,
+    pace?: Pace
   ) {
+    this.poller = new Poller(context.api.client, () => this.ask(), () => Math.max(LOOK, context.settings.interval), pace);
     const { trans } = context;
     this.name = trans.__('Channels');
     this.shutdownLabel = trans.__('Disconnect…');
@@ -38,12 +50,36 @@ export class RunningChannels implements IRunningSessions.IManager {
     return [...[...this.consumers.rows.values()].map(row => this.consumer(row)), ...[...this.clients.rows.values()].filter(row => row.subscriptions > 0).map(row => this.stream(row))];
   }
 
-  /** The panel asks when it is opened or refreshed. */
+  /** Somebody wants to know now. */
   refreshRunning(): void {
-    if (this.context.api.client.state.status === 'live') {
-      void this.consumers.refresh();
-      void this.clients.refresh();
+    if (this.poller.isOn) {
+      this.poller.hurry();
+    } else if (this.context.api.client.state.status === 'live') {
+      void this.ask();
     }
+  }
+
+  /** Ask the server while this panel can be seen, and not when it is hidden. */
+  watch(panel: Widget): void {
+    MessageLoop.installMessageHook(panel, (_, { type }) => {
+      if (type === 'after-show' || type === 'after-attach') {
+        this.look(panel);
+      } else if (type === 'before-hide' || type === 'before-detach') {
+        this.poller.stop();
+      }
+      return true;
+    });
+    this.look(panel);
+  }
+
+  private look(panel: Widget): void {
+    if (panel.isVisible) {
+      this.poller.start();
+    }
+  }
+
+  private async ask(): Promise<void> {
+    await Promise.all([this.consumers.refresh(), this.clients.refresh()]);
   }
 
   shutdownAll(): void {

@@ -22,6 +22,8 @@ export interface Columns<Row> {
   select(row: Row | null): void;
   /** Fill the detail; called again when the row has changed. */
   detail(row: Row, detail: Detail): void;
+  /** Whether the detail is out of date, though the row is the same. */
+  isStale?(): boolean;
   activate?(row: Row): void;
 }
 
@@ -107,7 +109,7 @@ export class ListBody<Row extends Keyed> implements Body {
       const row = model.rows.get(this.selected.key);
       if (row === undefined) {
         this.detail.note(trans.__('This is gone.'));
-      } else if (row !== this.selected) {
+      } else if (row !== this.selected || columns.isStale?.() === true) {
         this.selected = row;
         columns.detail(row, this.detail);
       }

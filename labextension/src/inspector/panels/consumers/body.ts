@@ -14,7 +14,10 @@ import type { ConsumerRow, ConsumersModel } from './model';
 
 export function consumersBody(context: Context, model: ConsumersModel): ListBody<ConsumerRow> {
   const { trans, selection, run } = context;
+  /** The failure that was asked for; `null`: it has to be asked for anew. */
   let told: { readonly key: string; readonly failed: number } | null = null;
+  /** What of it can be seen. */
+  let drawn = '';
 
   const words = ({ function: name, client, held, done, failed, error, connected }: ConsumerRow): string =>
     [
@@ -25,39 +28,56 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
       trans.__('%1 in %2', name, baseName(client))
     ].join(' · ');
 
-  /** The newest traceback of this consumer that the server keeps. */
-  const traceback = async (row: ConsumerRow, detail: Detail): Promise<void> => {
-    if (told?.key === row.key && told.failed === row.failed) {
+  /** What can be read of its newest failure: the server's dead letter, else its diagnosis. */
+  const failure = async (row: ConsumerRow): Promise<{ readonly trace: string; readonly letter?: DeadLetter }> => {
+    try {
+      const letters = await context.api.deadLetters();
+      const letter = letters.find(({ channel, consumer }) => channel === row.channel && consumer.startsWith(row.function));
+      if (letter !== undefined && letter.traceback !== '') {
+        return { trace: letter.traceback, letter };
+      }
+      const diagnoses = await context.api.diagnoses();
+      const said = diagnoses.find(({ kind, client, sentence: words }) => kind === 'consumer-failed' && client === row.client && words.startsWith(`${row.function} failed`));
+      return { trace: said?.detail ?? '', ...(letter === undefined ? {} : { letter }) };
+    } catch (error) {
+      return { trace: sentence(error) };
+    }
+  };
+  const showFailure = async (row: ConsumerRow, detail: Detail): Promise<void> => {
+    const asked = { key: row.key, failed: row.failed };
+    if (told?.key === asked.key && told.failed === asked.failed) {
       return;
     }
-    told = { key: row.key, failed: row.failed };
+    told = asked;
     if (row.failed === 0) {
+      drawn = '';
       detail.content.replaceChildren();
       return;
     }
-    let found = '';
-    let letter: DeadLetter | undefined;
-    try {
-      const letters = await context.api.deadLetters();
-      letter = letters.find(({ channel, consumer }) => channel === row.channel && consumer.startsWith(row.function));
-      found = letter?.traceback ?? '';
-      if (found === '') {
-        const diagnoses = await context.api.diagnoses();
-        found = diagnoses.find(({ kind, client, sentence: said }) => kind === 'consumer-failed' && client === row.client && said.startsWith(`${row.function} failed`))?.detail ?? '';
-      }
-      // Another row may have been selected meanwhile.
-      if (told?.key !== row.key) {
-        return;
-      }
-    } catch (error) {
-      found = sentence(error);
+    const { trace, letter } = await failure(row);
+    // Another row may have been selected meanwhile, or this one has failed again.
+    if (told !== asked) {
+      return;
     }
-    const error = element('div', 'nbc-error', row.error);
-    const trace = element('pre', 'nbc-trace');
-    trace.tabIndex = 0;
-    setText(trace, found);
-    detail.content.replaceChildren(error, ...(found === '' ? [] : [trace]), ...(letter === undefined ? [] : [letterContent(context, letter, false), buttons(letterActions(context, letter.number))]));
+    // What is the same stays as the reader has opened it.
+    const now = JSON.stringify([row.key, row.error, trace, letter?.number]);
+    if (now === drawn) {
+      return;
+    }
+    drawn = now;
+    const pre = element('pre', 'nbc-trace');
+    pre.tabIndex = 0;
+    setText(pre, trace);
+    detail.content.replaceChildren(
+      element('div', 'nbc-error', row.error),
+      ...(trace === '' ? [] : [pre]),
+      ...(letter === undefined ? [] : [letterContent(context, letter, false), buttons(letterActions(context, letter.number))])
+    );
   };
+  context.lettersChanged.connect(() => {
+    told = null;
+    model.hurry();
+  });
 
   return new ListBody<ConsumerRow>(context, model, {
     label: trans.__('Consumers'),
@@ -86,6 +106,7 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
     },
     select: row => {
       told = null;
+      drawn = '';
       selection.target = row === null ? null : { kind: 'consumer', channel: row.channel, client: row.clientKey };
     },
     activate: () => {
@@ -111,7 +132,8 @@ export function consumersBody(context: Context, model: ConsumersModel): ListBody
         [trans.__('Put back'), row.later > 0 ? formatCount(row.later) : ''],
         [trans.__('Slowest'), row.slowest > 0 ? formatSpan(row.slowest) : '']
       ]);
-      void traceback(row, detail);
-    }
+      void showFailure(row, detail);
+    },
+    isStale: () => told === null
   });
 }

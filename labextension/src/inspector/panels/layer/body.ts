@@ -22,7 +22,6 @@ export class LayerBody implements Body {
   private readonly what = element('span', 'nbc-row-name');
   private readonly rate = element('span', 'nbc-row-value');
   private readonly backend = element('div', 'nbc-row-words nbc-backend');
-  private readonly trouble = element('div', 'nbc-layer-trouble nbc-bad');
   private readonly spark = new Sparkline();
   private readonly facts = element('dl', 'nbc-facts');
   private readonly meters = element('div', 'nbc-meters');
@@ -38,14 +37,13 @@ export class LayerBody implements Body {
     this.element.setAttribute('role', 'group');
     this.element.setAttribute('aria-label', context.trans.__('Channel layer'));
     this.head.append(this.what, this.spark.element, this.rate);
-    this.element.append(this.empty.element, this.head, this.backend, this.trouble, this.meters, this.facts);
-    this.trouble.setAttribute('role', 'alert');
+    this.element.append(this.empty.element, this.head, this.backend, this.meters, this.facts);
   }
 
   update(): void {
     const { trans } = this.context;
     const { facts, refusal, rate } = this.model;
-    for (const node of [this.head, this.backend, this.trouble, this.meters, this.facts]) {
+    for (const node of [this.head, this.backend, this.meters, this.facts]) {
       node.hidden = facts === null;
     }
     if (facts === null) {
@@ -56,9 +54,9 @@ export class LayerBody implements Body {
     const { statistics, capacity } = facts;
     const of = (name: string): number => statistics[name] ?? 0;
     setText(this.what, facts.alias);
-    setText(this.backend, facts.shared ? `${facts.backend} · ${facts.where}` : facts.backend);
-    setText(this.trouble, facts.trouble === '' ? '' : trans.__('%1. Lists show what was known before; it goes on by itself.', facts.trouble));
-    this.trouble.hidden = facts.trouble === '';
+    const place = facts.shared ? `${facts.backend} · ${facts.where}` : facts.backend;
+    setText(this.backend, facts.trouble === '' ? place : `${place}: ${facts.trouble}`);
+    this.backend.dataset['tone'] = facts.trouble === '' ? 'plain' : 'bad';
     setText(this.rate, formatRate(rate?.now ?? 0));
     this.spark.show(rate?.points() ?? []);
     this.measure([
