@@ -28,12 +28,12 @@ def _free_port():
 class _Process:
     """Something that runs beside this notebook, and not longer."""
 
-    def __init__(self, command, **options):
+    def __init__(self, command, cwd=None, **options):
         self.folder = Path(tempfile.mkdtemp(prefix="nbchannels-"))
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
-                cwd=self.folder,
+                cwd=cwd or self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -136,7 +136,7 @@ class Server:
         environment = os.environ | {"NBCHANNELS_REDIS_URL": redis_url}
         for name in ("NBCHANNELS_URL", "NBCHANNELS_TOKEN", "JPY_PARENT_PID", "JPY_SESSION_NAME"):
             environment.pop(name, None)
-        self._process = _Process(command, env=environment)
+        self._process = _Process(command, cwd=here, env=environment)
         self._process.wait(self._is_up)
 
     def _is_up(self):

@@ -114,6 +114,7 @@ HEAVY = (
 COVERED_BY: dict[str, str] = {
     "__main__": "tests/cli/test_main.py",
     "layers.redis.presence": "tests/redis/test_presence.py",
+    "kernel.direct": "tests/redis/test_two_servers.py",
     "layers.redis.following": "tests/redis/test_contract.py",
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
     # The conformance suite is tests itself: the memory layer runs all of it.
