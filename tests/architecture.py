@@ -141,9 +141,6 @@ COVERED_BY: dict[str, str] = {
     "layers.redis.presence": "tests/redis/test_presence.py",
     "kernel.direct": "tests/redis/test_two_servers.py",
     "layers.redis.following": "tests/redis/test_contract.py",
-    "layers.redis.check": "tests/redis/test_check.py",
-    "layers.redis.cluster": "tests/redis/test_cluster_layer.py",
-    "layers.redis.node": "tests/redis/test_cluster_layer.py",
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
     # The conformance suite is tests itself: the memory layer runs all of it.
     "testing.layers": "tests/layers/test_contract.py",
