@@ -139,6 +139,7 @@ COVERED_BY: dict[str, str] = {
     "layers.redis.topology": "tests/layers/redis/test_hosts.py",
     "layers.redis.upkeep": "tests/redis/test_upkeep.py",
     "layers.redis.presence": "tests/redis/test_presence.py",
+    "kernel.direct": "tests/redis/test_two_servers.py",
     "layers.redis.following": "tests/redis/test_contract.py",
     "typing": "tests/test_architecture.py",  # nothing but names for mypy
     # The conformance suite is tests itself: the memory layer runs all of it.

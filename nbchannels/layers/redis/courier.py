@@ -18,6 +18,7 @@ from typing import Any
 
 from redis.exceptions import (
     AskError,
+    AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
@@ -174,7 +175,8 @@ class Courier:
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if self._connection is None:  # it is not even there: that is another trouble
                     self._is_refused = False
-                if not self._is_refused:
+                # One that was given up after a silence ends, too: that is no other trouble.
+                if not self._is_refused and (self._connection is None or not self.trouble):
                     self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: the connection to Redis at %s broke", self.where)
@@ -190,7 +192,8 @@ class Courier:
                 self._pause = min(self._pause * 2, MOST_PAUSE)
 
     def _note(self, error: BaseException) -> None:
-        sentence = f"Redis at {self.where} does not answer: {str(error) or type(error).__name__}"
+        why = str(error).rstrip(".") or type(error).__name__
+        sentence = f"Redis at {self.where} does not answer: {why}"
         if not self.trouble:
             log.warning("nbchannels: %s; trying again", sentence)
         self.trouble = sentence
@@ -213,6 +216,7 @@ class Courier:
                     call.future.set_exception(self._unanswered(call, "the connection broke"))
                     continue
                 call.arguments, call.packed = arguments, packed(arguments)
+            call.lost = True
             self._pending.appendleft(call)
         self._waiting.clear()
 
@@ -222,8 +226,8 @@ class Courier:
                 answer = await connection.read_response(
                     disable_decoding=True, timeout=math.inf, disconnect_on_error=False
                 )
-            except ResponseError as error:
-                answer = error
+            except (ResponseError, AuthenticationError, BusyLoadingError) as error:
+                answer = error  # the latter two are connection errors to redis-py, and are answers
             if not self._waiting:  # it says so to everybody: too many connections, for one
                 raise (
                     answer
@@ -262,6 +266,8 @@ class Courier:
             writer_of(self._connection).write(b"".join(parts))
 
     def _answer(self, call: Call, answer: Any) -> None:
+        if isinstance(answer, (ReadOnlyError, *_TEMPORARY)):
+            call.refused()
         if isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
             self._refused(answer)
             self._later(call)
