@@ -13,7 +13,7 @@ HOUSE  := pyproject.toml .ci/constraints.txt labextension/install.json nbchannel
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types test-python test-ts test-integration test-redis test-browser bench soak fuzz clean
+.PHONY: help setup demo test lint types test-python test-ts test-integration test-redis test-browser test-long bench soak fuzz clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -52,8 +52,11 @@ test-browser: setup  ## Chromium on JupyterLab and Notebook 7
 bench: $(VENV)/.bench  ## every benchmarks/bench_*.py
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
+test-long: setup  ## the tests that `make test` leaves out because they take long
+	@$(SUITES) redis-long
+
 soak: setup  ## the Python, integration and Redis tests over and over, MINUTES=30 long, to find what fails rarely
-	@$(SUITES) --minutes $(or $(MINUTES),30) python integration redis
+	@$(SUITES) --minutes $(or $(MINUTES),30) python integration redis redis-long
 
 fuzz: setup  ## the property tests with EXAMPLES=5000 examples each
 	@$(BIN)/python .ci/fuzz.py $(or $(EXAMPLES),5000)

@@ -55,11 +55,12 @@ class Tool:
 
 @dataclass(frozen=True)
 class Suite:
-    """A heading, how to run it, and the system programs it needs."""
+    """A heading, how to run it, the system programs it needs, and whether all of them means it."""
 
     heading: str
     run: Callable[[str], Counts]
     needs: tuple[str, ...] = ()
+    by_default: bool = True
 
 
 def spelled(command: tuple[str | Path, ...]) -> str:
@@ -186,7 +187,10 @@ SUITES = {
     ),
     "typescript": Suite("TypeScript", vitest),
     "integration": Suite("Integration", pytest("tests/integration")),
-    "redis": Suite("Redis", pytest("tests/redis"), ("redis-server",)),
+    "redis": Suite("Redis", pytest("tests/redis", "-m", "not long"), ("redis-server",)),
+    "redis-long": Suite(
+        "Redis, long", pytest("tests/redis", "-m", "long"), ("redis-server",), by_default=False
+    ),
     "browser": Suite("Browser", pytest("tests/browser"), ("chromium",)),
 }
 
@@ -273,7 +277,7 @@ def main() -> int:
     unknown = [name for name in options.suites if name not in SUITES]
     if unknown:
         parser.error(f"no suite is called {unknown[0]!r}; there are {', '.join(SUITES)}")
-    names = options.suites or list(SUITES)
+    names = options.suites or [name for name, suite in SUITES.items() if suite.by_default]
     RESULTS.mkdir(exist_ok=True)
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
     needs = {need for name in names for need in SUITES[name].needs}

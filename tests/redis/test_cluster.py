@@ -49,6 +49,7 @@ def test_a_slot_that_was_left_on_its_way_is_put_back(cluster):
     assert cluster.owner(slot) is source
 
 
+@pytest.mark.long
 def test_a_replica_takes_the_place_of_a_primary_that_dies(cluster):
     slot = cluster.slot(TAG)
     old = cluster.owner(slot)

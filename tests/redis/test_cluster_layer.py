@@ -75,6 +75,7 @@ async def test_an_orderly_failover(cluster, new_layer):
         await traffic.goes_on(20)
 
 
+@pytest.mark.long
 async def test_a_primary_freezes(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
     slot = slot_of(cluster, sender, "orders")

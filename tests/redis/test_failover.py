@@ -92,6 +92,7 @@ async def test_a_position_whose_entry_is_gone_is_never_said_to_be_recovered(sent
         await traffic.end()
 
 
+@pytest.mark.long
 async def test_delivery_is_back_soon_after_a_primary_dies(sentinels, prefix):
     async with traffic_of(sentinels, prefix) as (traffic, _):
         old = sentinels.primary
@@ -104,6 +105,7 @@ async def test_delivery_is_back_soon_after_a_primary_dies(sentinels, prefix):
         assert time.monotonic() - began < 8
 
 
+@pytest.mark.long
 async def test_a_primary_that_stands_still_is_left(sentinels, prefix):
     async with traffic_of(sentinels, prefix) as (traffic, _):
         old = sentinels.primary
@@ -116,6 +118,7 @@ async def test_a_primary_that_stands_still_is_left(sentinels, prefix):
         await traffic.all_go_on(5)
 
 
+@pytest.mark.long
 async def test_a_failover_that_is_asked_for(sentinels, prefix):
     async with traffic_of(sentinels, prefix) as (traffic, _):
         await asyncio.to_thread(sentinels.failover)

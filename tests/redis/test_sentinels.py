@@ -23,6 +23,7 @@ def test_redis_py_finds_the_primary(sentinels):
         client.set("key", 1)
 
 
+@pytest.mark.long
 def test_an_orderly_failover_keeps_what_was_replicated(sentinels):
     old = sentinels.primary
     old.run("SET", "kept", 1)

@@ -97,6 +97,7 @@ async def test_a_dead_letter_is_there_once_however_often_it_is_buried(redis_serv
         await asyncio.gather(*takers, return_exceptions=True)
 
 
+@pytest.mark.long
 async def test_what_nobody_takes_is_buried_though_nobody_looks_at_it(redis_server, prefix):
     layer = layer_at(redis_server, prefix, expiry=0.2)
     async with closing(layer):
