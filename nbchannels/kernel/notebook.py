@@ -5,12 +5,13 @@ A diagnosis is shown when its cell ends; one of a consumer goes to the consumer'
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from nbchannels.diagnoses import Diagnosis, report, tell_again
-from nbchannels.kernel.credentials import kernel_identity, label
+from nbchannels.kernel.credentials import kernel_identity
 from nbchannels.kernel.diagnoses import install, note, pass_on_to, take_unshown
 from nbchannels.kernel.direct import is_direct, look_soon
 from nbchannels.layers.hosted import HostedLayer
@@ -76,7 +77,7 @@ def begin(layer: Any = None) -> None:
 def identity() -> dict[str, Any]:
     """Who this kernel is to others, on a layer that it uses without a server."""
     kernel = kernel_identity()
-    path = label()
+    path = os.environ.get("JPY_SESSION_NAME")
     return {
         "kind": "kernel",
         "user": f"kernel:{kernel.kernel}" if kernel is not None else "",

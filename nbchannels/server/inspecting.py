@@ -74,6 +74,9 @@ async def layer_facts(hub: Hub) -> dict[str, Any]:
     return {
         "alias": layer.alias,
         "backend": type(layer).__name__,
+        "where": layer.where,
+        # Groups, channels and dead letters are counted of all that share it.
+        "shared": layer.backend != "memory",
         "trouble": layer.trouble or None,
         "version": hub.version,
         "uptime": time.time() - hub.started,

@@ -251,6 +251,8 @@ def schemas(limits: Limits) -> Schema:
         "Layer": _object(
             alias=_TEXT,
             backend=_TEXT,
+            where=_TEXT,
+            shared=_FLAG,
             trouble=_TEXT_OR_NULL,
             version=_TEXT,
             uptime=_SECONDS,

@@ -19,7 +19,7 @@ from tests.kernel.conftest import RunningServer
 __all__ = ["LEASE", "Notebook", "Script", "SharingServer", "all_at_once", "eventually"]
 
 #: Seconds after which a process that was killed counts as dead.
-LEASE = 4.0
+LEASE = 10.0
 PATIENCE = 60.0
 _CONFIG = """
 c.ServerApp.jpserver_extensions = {{"nbchannels": True}}

@@ -93,6 +93,13 @@ def test_all_see_one_order(site: Site) -> None:
     assert seen[0] == seen[1] == seen[2]
     for name in ("a", "b", "script", "one", "two"):
         assert [n for sender, n in seen[0] if sender == name] == list(range(EACH))
+    # Each process counts what it has sent.
+    counters = site.script.say(
+        "from nbchannels.bridge import bridge\n"
+        "print(json.dumps(bridge.run(nb.get_channel_layer().statistics())))"
+    )
+    assert json.loads(counters)["group_sent"] >= EACH
+    assert ask(site.one, "GET", "api/layer")["statistics"]["group_sent"] >= 2 * EACH
     # Who comes late finds the same, at either server and without one.
     late = "print(json.dumps([(m['from'], m['n']) for m in nb.Group('order').history(1000)]))"
     newcomer = Script(site.redis.url)

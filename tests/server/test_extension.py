@@ -300,7 +300,7 @@ class TestStartAndStop:
         host._watched.add("no-such-kernel")
         await extension._start_jupyter_server_extension(jp_serverapp)
         timers = extension._timers
-        assert [timer.callback_time for timer in timers] == [1000, 30_000]
+        assert [timer.callback_time for timer in timers] == [1000, 30_000, 250]
         await extension._tick()
         assert gone == ["no-such-kernel"]
         await extension.stop_extension()

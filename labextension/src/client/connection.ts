@@ -113,12 +113,16 @@ export class Connection {
 
   /** The layer of the server does not answer, for this reason; null: it answers again. */
   troubled(trouble: string | null): void {
-    if (trouble === null) {
-      this.tell('live', LIVE, null);
-    } else {
-      this.present = { status: 'live', detail: trouble, code: null, trouble };
-      this.host.changed(this.present);
-    }
+    const { backend } = this;
+    this.present = {
+      status: 'live',
+      detail: trouble ?? LIVE,
+      code: null,
+      ...(trouble === null ? {} : { trouble }),
+      ...(backend === 'redis' ? { shared: backend } : {}),
+      ...(backend === 'foreign' ? { foreign: true } : {})
+    };
+    this.host.changed(this.present);
   }
 
   /** The session asks for a new connection. */
@@ -252,11 +256,7 @@ export class Connection {
   }
 
   private tell(status: ConnectionStatus, detail: string, code: number | null, retryAt?: number): void {
-    this.present = {
-      status, detail, code,
-      ...retryAt === undefined ? {} : { retryAt },
-      ...status === 'live' && this.backend === 'foreign' ? { foreign: true } : {}
-    };
+    this.present = retryAt === undefined ? { status, detail, code } : { status, detail, code, retryAt };
     this.host.changed(this.present);
   }
 }

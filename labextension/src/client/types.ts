@@ -25,6 +25,8 @@ export interface ConnectionState {
   readonly retryAt?: number;
   /** Why what the server shares messages by (Redis) does not answer now, in a sentence: nothing new comes. Only while live. */
   readonly trouble?: string;
+  /** What the server shares messages by with other servers (`redis`); absent if it keeps them itself. Only while live. */
+  readonly shared?: string;
   /** The server's layer is another site's own: of what it sent before, and lost, nothing is known. */
   readonly foreign?: boolean;
 }

@@ -34,7 +34,11 @@ export interface Changes {
 export interface LayerFacts {
   readonly alias: string;
   readonly backend: string;
-  /** Why it does not answer now; empty while it does. */
+  /** Where it lives. */
+  readonly where: string;
+  /** Other servers may be on it too: what is counted is of this one, but groups, channels and dead letters. */
+  readonly shared: boolean;
+  /** Why it does not answer now. */
   readonly trouble: string;
   readonly version: string;
   /** Seconds. */
@@ -156,6 +160,8 @@ export class Api {
     return {
       alias: text(told.alias),
       backend: text(told.backend),
+      where: text(told.where),
+      shared: told.shared === true,
       trouble: text(told.trouble),
       version: text(told.version),
       uptime: number(told.uptime),

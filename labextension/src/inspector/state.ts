@@ -7,10 +7,10 @@ import { element, setText } from '../views/dom';
 import type { InspectorClient } from './api';
 
 /** The connection in a few words. */
-export function describeState({ status, retryAt }: ConnectionState, trans: TranslationBundle, now: number): string {
+export function describeState({ status, retryAt, trouble }: ConnectionState, trans: TranslationBundle, now: number): string {
   switch (status) {
     case 'live':
-      return trans.__('live');
+      return trouble === undefined ? trans.__('live') : trans.__('stale');
     case 'connecting':
       return trans.__('connecting');
     case 'reconnecting': {
@@ -24,8 +24,8 @@ export function describeState({ status, retryAt }: ConnectionState, trans: Trans
   }
 }
 
-export function toneOf({ status }: ConnectionState): 'good' | 'busy' | 'bad' {
-  return status === 'live' ? 'good' : status === 'connecting' || status === 'reconnecting' ? 'busy' : 'bad';
+export function toneOf({ status, trouble }: ConnectionState): 'good' | 'busy' | 'bad' {
+  return status === 'live' ? (trouble === undefined ? 'good' : 'busy') : status === 'connecting' || status === 'reconnecting' ? 'busy' : 'bad';
 }
 
 /** The line at the top: whether what stands below is live, and if not, why and what is done about it. */
@@ -89,11 +89,18 @@ export class StateLine extends Widget {
     this.timer = undefined;
   }
 
+  private detailOf({ status, detail, trouble, shared }: ConnectionState): string {
+    if (status === 'live' && trouble === undefined && shared !== undefined) {
+      return this.trans.__('Shared over %1: the lists show this server, a group’s details and Layer tell of all.', title(shared));
+    }
+    return status === 'connecting' || (status === 'live' && trouble === undefined) ? '' : detail;
+  }
+
   private tell(): void {
     const { state } = this.client;
     this.chip.dataset['tone'] = toneOf(state);
     setText(this.words, describeState(state, this.trans, Date.now() / 1000));
-    setText(this.detail, state.status === 'live' || state.status === 'connecting' ? '' : state.detail);
+    setText(this.detail, this.detailOf(state));
     this.detail.hidden = this.detail.textContent === '';
     // Only a countdown needs a clock.
     if (state.retryAt === undefined) {
@@ -105,4 +112,8 @@ export class StateLine extends Widget {
       }, 500);
     }
   }
+}
+
+function title(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }

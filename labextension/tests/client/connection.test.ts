@@ -32,6 +32,33 @@ const watch = (client: PageClient): Recorder & { stop: () => void } => {
   });
 };
 
+describe('a layer that others share', () => {
+  it('is named, and said to be away while it is', async () => {
+    const { world, client, server, states } = setUp();
+    server.layer = { alias: 'default', backend: 'redis', trouble: null };
+    watch(client);
+    await world.pass(1);
+    expect(client.state).toMatchObject({ status: 'live', shared: 'redis' });
+    expect('trouble' in client.state).toBe(false);
+    server.trouble('Redis does not answer');
+    await world.pass(1);
+    expect(client.state).toMatchObject({ status: 'live', shared: 'redis', detail: 'Redis does not answer', trouble: 'Redis does not answer' });
+    server.trouble(null);
+    await world.pass(1);
+    expect('trouble' in client.state).toBe(false);
+    expect(states.map(({ trouble }) => trouble ?? null).slice(-3)).toEqual([null, 'Redis does not answer', null]);
+    expect(world.sockets).toHaveLength(1);
+  });
+
+  it('may be away from the beginning', async () => {
+    const { world, client, server } = setUp();
+    server.layer = { alias: 'default', backend: 'redis', trouble: 'Redis does not answer' };
+    watch(client);
+    await world.pass(1);
+    expect(client.state.trouble).toBe('Redis does not answer');
+  });
+});
+
 describe('connecting', () => {
   it('asks for a ticket and says it in hello, never in the URL', async () => {
     const { world, client, server, statuses } = setUp();

@@ -51,6 +51,14 @@ export class FakeServer {
 
   // -- what tests do to it
 
+  /** The layer does not answer, for this reason; null: it does. */
+  trouble(trouble: string | null): void {
+    this.layer = { ...this.layer, trouble };
+    for (const { socket } of this.peers.values()) {
+      socket.deliver(encodeControl({ op: 'layer', trouble }));
+    }
+  }
+
   /** Append messages to a group and send them to who listens. */
   publish(group: string, count = 1, sender = 0): void {
     const log = this.log(group);

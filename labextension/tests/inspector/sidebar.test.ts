@@ -20,6 +20,7 @@ import { ProblemsBody } from '../../src/inspector/panels/problems/body';
 import { ProblemsModel } from '../../src/inspector/panels/problems/model';
 import { Section } from '../../src/inspector/section';
 import { Sidebar } from '../../src/inspector/sidebar';
+import { StateLine } from '../../src/inspector/state';
 import type { FakeContext } from './fake';
 import { changes, fakeContext, FakeClient, FakePace, frame, LIVE, LOST, trans } from './fake';
 
@@ -51,6 +52,39 @@ vi.mock('@jupyterlab/ui-components', async () => {
 
 const second = (): number => 1;
 const FACTS = { alias: 'default', backend: 'M', version: '1', uptime: 1, statistics: { sent: 1, group_sent: 2, groups: 1 }, connections: 1, capacity: { groups: 10 }, loop_delay: 0 };
+
+describe('a layer that servers share', () => {
+  it('is said above the lists, and that it is away', () => {
+    const client = new FakeClient({});
+    const line = new StateLine(client, trans);
+    Widget.attach(line, document.body);
+    const told = (): string => line.node.textContent ?? '';
+    expect(told()).toBe('live');
+    client.become({ ...LIVE, shared: 'redis' });
+    expect(told()).toContain('Shared over Redis: the lists show this server');
+    client.become({ ...LIVE, detail: 'Redis does not answer', trouble: 'Redis does not answer', shared: 'redis' });
+    expect(told()).toBe('staleRedis does not answer');
+    expect(line.node.querySelector<HTMLElement>('.nbc-state')!.dataset['tone']).toBe('busy');
+    line.dispose();
+  });
+
+  it('tells in its panel what is of all servers, and why it does not answer', async () => {
+    const facts = { ...FACTS, backend: 'RedisChannelLayer', where: 'Redis at redis://r', shared: true, trouble: null as string | null };
+    const client = new FakeClient({ inspect_layer: () => facts });
+    const context = fakeContext(client);
+    const model = new LayerModel(context.api, second, new FakePace());
+    const body = new LayerBody(context, model);
+    await model.refresh();
+    body.update();
+    const text = (): string => body.element.textContent ?? '';
+    expect(text()).toContain('RedisChannelLayer · Redis at redis://r');
+    expect(text()).toContain('Groups, all servers1');
+    facts.trouble = 'Redis does not answer';
+    await model.refresh();
+    body.update();
+    expect(text()).toContain('RedisChannelLayer · Redis at redis://r: Redis does not answer');
+  });
+});
 
 interface Scene {
   readonly client: FakeClient;

@@ -54,6 +54,8 @@ describe('the state chip', () => {
     [{ connection: { status: 'reconnecting', detail: '', code: 1006 }, silence: 3 }, 'reconnecting · stale', 'busy'],
     [{ connection: { status: 'offline', detail: 'No server.', code: null } }, 'offline', 'bad'],
     [{ connection: { status: 'refused', detail: 'Forbidden.', code: 4503 }, paused: true }, 'paused · refused', 'bad'],
+    [{ connection: { status: 'live', detail: '', code: null, trouble: 'Redis does not answer' }, silence: 3 }, 'stale', 'warn'],
+    [{ connection: { status: 'live', detail: '', code: null, trouble: 'Redis does not answer' }, paused: true }, 'paused · stale', 'warn'],
     [{ ended: 'You may not read "index".' }, 'stopped', 'bad']
   ] as const)('%j says %s', (change, text, tone) => {
     expect(say({ ...HEALTH, ...change })).toMatchObject({ text, tone });

@@ -175,7 +175,8 @@ class Courier:
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if self._connection is None:  # it is not even there: that is another trouble
                     self._is_refused = False
-                if not self._is_refused:
+                # One that was given up after a silence ends, too: that is no other trouble.
+                if not self._is_refused and (self._connection is None or not self.trouble):
                     self._note(error)
             except Exception as error:  # what is not foreseen must not end the service in silence
                 log.exception("nbchannels: the connection to Redis at %s broke", self.where)
@@ -191,7 +192,8 @@ class Courier:
                 self._pause = min(self._pause * 2, MOST_PAUSE)
 
     def _note(self, error: BaseException) -> None:
-        sentence = f"Redis at {self.where} does not answer: {str(error) or type(error).__name__}"
+        why = str(error).rstrip(".") or type(error).__name__
+        sentence = f"Redis at {self.where} does not answer: {why}"
         if not self.trouble:
             log.warning("nbchannels: %s; trying again", sentence)
         self.trouble = sentence

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from nbchannels.exceptions import EncodingError, LayerUnavailable
 from nbchannels.layers.bindings import compiled_glob, is_glob
+from nbchannels.layers.leases import MOST_RETURNS
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
@@ -210,7 +211,7 @@ class Queues:
                 layer.backbone.lose(f"channel {channel!r} in Redis: {error}", channel)
                 self.settlements.add(channel, id_, "done", 0)
                 continue
-            if expires <= now:
+            if expires <= now or letter.returns > MOST_RETURNS:
                 layer.too_late(channel, letter)
             else:
                 letters.append(letter)

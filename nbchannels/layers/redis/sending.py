@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 from nbchannels.encoding import Encoded
-from nbchannels.exceptions import ChannelsError, LayerUnavailable, SendTimeout
+from nbchannels.exceptions import ChannelFull, ChannelsError, LayerUnavailable, SendTimeout
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.mailbox import Dialogue
 from nbchannels.layers.producers import Producer
@@ -92,8 +92,29 @@ class SendingLayer(HostedLayer):
 
     async def _publish(self, name: str, parcels: list[Parcel]) -> None:
         await self._groups.publish(name, parcels)
+        self._count("group_sent", parcels)
 
     async def _put(self, name: str, parcels: list[Parcel]) -> None:
+        await self._put_there(name, parcels)
+        self._count("sent", parcels)
+
+    def _count(self, word: str, parcels: list[Parcel]) -> None:
+        """What was sent by this process is counted here, as what stays here is."""
+        sent = refused = 0
+        for parcel in parcels:
+            future = parcel.future
+            if future.cancelled() or not future.done():
+                continue
+            error = future.exception()
+            if error is None:
+                sent += not future.result().duplicate
+            elif isinstance(error, ChannelFull):
+                refused += 1
+        with self._lock:
+            self._registry.counters[word] += sent
+            self._registry.counters["refused"] += refused
+
+    async def _put_there(self, name: str, parcels: list[Parcel]) -> None:
         if is_process_local(name):
             await self._inboxes.put(name, parcels)
         else:
@@ -119,13 +140,15 @@ class SendingLayer(HostedLayer):
                         full += 1
                 continue
             try:
-                await self._put(channel, parcels)
-            except (
-                LayerUnavailable
-            ):  # it is in the log all the same: that is no failure of the send
+                await self._put_there(channel, parcels)
+            except LayerUnavailable:
+                # It is in the log all the same: that is no failure of the send.
                 full += len(parcels)
                 continue
             full += sum(parcel.future.exception() is not None for parcel in parcels)
+        if full:
+            with self._lock:
+                self._registry.counters["dropped"] += full
         return full
 
     def give_up(self, pending: "Future[Receipt]", seconds: float) -> ChannelsError:

@@ -59,7 +59,7 @@ export class StatusChip extends Widget {
     const { problems } = this.announcements;
     const rate = layer.isOn ? (layer.rate?.now ?? 0) : 0;
     const parts = [
-      isIdle ? trans.__('Channels') : isLive ? trans.__('Channels live') : trans.__('Channels %1', describeState(state, trans, Date.now() / 1000)),
+      isIdle ? trans.__('Channels') : isLive && state.trouble === undefined ? trans.__('Channels live') : trans.__('Channels %1', describeState(state, trans, Date.now() / 1000)),
       ...(isLive && rate > 0 ? [formatRate(rate)] : []),
       ...(problems > 0 ? [trans._n('%1 problem', '%1 problems', problems)] : [])
     ];

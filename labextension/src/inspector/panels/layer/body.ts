@@ -54,15 +54,16 @@ export class LayerBody implements Body {
     const { statistics, capacity } = facts;
     const of = (name: string): number => statistics[name] ?? 0;
     setText(this.what, facts.alias);
-    setText(this.backend, facts.trouble === '' ? facts.backend : `${facts.backend}: ${facts.trouble}`);
+    const place = facts.shared ? `${facts.backend} · ${facts.where}` : facts.backend;
+    setText(this.backend, facts.trouble === '' ? place : `${place}: ${facts.trouble}`);
     this.backend.dataset['tone'] = facts.trouble === '' ? 'plain' : 'bad';
     setText(this.rate, formatRate(rate?.now ?? 0));
     this.spark.show(rate?.points() ?? []);
     this.measure([
       { label: trans.__('History'), used: of('history_bytes'), limit: capacity['total_history_bytes'] ?? 0, words: formatSize },
       { label: trans.__('Waiting'), used: of('waiting_bytes'), limit: capacity['mailbox_bytes'] ?? 0, words: formatSize },
-      { label: trans.__('Groups'), used: of('groups'), limit: capacity['groups'] ?? 0, words: formatCount },
-      { label: trans.__('Channels'), used: of('channels'), limit: capacity['channels'] ?? 0, words: formatCount }
+      { label: facts.shared ? trans.__('Groups, all servers') : trans.__('Groups'), used: of('groups'), limit: facts.shared ? 0 : capacity['groups'] ?? 0, words: formatCount },
+      { label: facts.shared ? trans.__('Channels, all servers') : trans.__('Channels'), used: of('channels'), limit: facts.shared ? 0 : capacity['channels'] ?? 0, words: formatCount }
     ]);
     const rows: (readonly [string, string, boolean])[] = [
       [trans.__('Round trip'), formatSpan(facts.roundTrip), facts.roundTrip > 0.5],
@@ -72,7 +73,7 @@ export class LayerBody implements Body {
       [trans.__('Dropped'), formatCount(of('dropped')), of('dropped') > 0],
       [trans.__('Expired'), formatCount(of('expired')), of('expired') > 0],
       [trans.__('Refused'), formatCount(of('refused')), of('refused') > 0],
-      [trans.__('Dead letters'), formatCount(of('dead')), of('dead') > 0],
+      [facts.shared ? trans.__('Dead letters, all servers') : trans.__('Dead letters'), formatCount(of('dead')), of('dead') > 0],
       [trans.__('Connections'), formatCount(facts.connections), false],
       [trans.__('Up for'), formatSpan(facts.uptime), false],
       [trans.__('Version'), facts.version, false]
