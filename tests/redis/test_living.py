@@ -70,7 +70,6 @@ async def test_what_is_under_way_when_it_closes_comes_to_an_end(redis_server, re
             layer.send("work", {"n": 1}),
             layer.subscribe("other"),
             layer.group_channels("index"),
-            layer.statistics(),
         )
     ]
     await asyncio.sleep(0)

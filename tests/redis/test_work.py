@@ -178,7 +178,7 @@ async def test_a_receive_that_was_given_up_leaves_no_mark(redis_server, prefix):
     layer = RedisChannelLayer([redis_server.url], prefix=prefix)
     other = RedisChannelLayer([redis_server.url], prefix=prefix)
     async with closing(layer, other):
-        for n in range(20):
+        for n in range(6):
             leasing = asyncio.create_task(layer.lease("jobs"))
             await asyncio.sleep(0)
             await other.send("jobs", {"n": n})

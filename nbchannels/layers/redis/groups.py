@@ -28,6 +28,8 @@ _SENT, _POSITION = struct.Struct("<dII"), struct.Struct("<QII")
 COMPARE, LINGER = 10.0, 60.0
 #: Seconds that a send waits until this process has read what it sent.
 OWN = 2.0
+#: Seconds between two attempts, while Redis does not answer.
+AGAIN = 0.5
 
 
 class Layer(Surroundings, Protocol):
@@ -168,6 +170,7 @@ class Groups:
         mirror = Mirror(layer, state, time.monotonic())
         await mirror.open()
         mirror.on_left(functools.partial(layer.soon, functools.partial(self._left, mirror)))
+        mirror.reborn = lambda cleared: self._run(self._verify(mirror, cleared))
         self._mirrors[name] = mirror
         return mirror
 
@@ -237,25 +240,46 @@ class Groups:
         layer = self._layer
         mirror = await self.mirror(name) if box is not None else None
         owner = layer.backbone.name if box is not None else ""
+        epoch, top = await self._enter(name, channel, owner)
+        if mirror is not None and box is not None:
+            mirror.members.admit(channel, box, epoch, top)
+            await self._report(mirror)
+
+    async def _verify(self, mirror: Mirror, cleared: bool) -> None:
+        """The log began anew: Redis forgot the members of this process, or all were dismissed."""
+        layer, name = self._layer, mirror.state.name
+        with layer.lock:
+            here = list(mirror.state.members)
+        if not here:
+            return
+        try:
+            if not cleared:
+                for channel in here:
+                    await self._enter(name, channel, layer.backbone.name)
+                await self._report(mirror, again=True)
+                return
+            known = await self.channels(name)
+            for channel in set(here) - set(known):
+                mirror.members.dismiss(channel)
+        except LayerUnavailable:
+            await asyncio.sleep(AGAIN)
+            if mirror is self._mirrors.get(name):
+                self._run(self._verify(mirror, cleared))
+
+    async def _enter(self, name: str, channel: str, owner: str) -> tuple[str, int]:
+        layer = self._layer
         keys = self._keys(name, "log", "meta", "order", "owners", "others")
         epoch, top = await layer.backbone.run(
             JOIN, keys, (layer.backbone.random_epoch(), int(layer.group_expiry), channel, owner)
         )
-        if mirror is not None and box is not None:
-            mirror.admit(channel, box, epoch.decode(), top)
-            await self._report(mirror)
+        return epoch.decode(), top
 
     async def leave(self, name: str, channel: str) -> None:
         """End a membership."""
         layer = self._layer
         mirror = self._mirrors.get(name)
         if mirror is not None:
-            with layer.lock:
-                box = mirror.state.members.pop(channel, None)
-                mirror.since.pop(channel, None)
-                if box is not None:
-                    box.groups.discard(name)
-                    layer.registry.release(box)
+            mirror.members.dismiss(channel)
         await layer.backbone.run(LEAVE, self._keys(name, "order", "owners", "others"), (channel,))
         if mirror is not None:
             await self._report(mirror)

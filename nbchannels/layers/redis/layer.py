@@ -251,10 +251,11 @@ class RedisChannelLayer(SendingLayer, FollowingLayer, TakingLayer):
         await self._on_loop(self._close())
 
     async def _close(self) -> None:
-        await self._queues.close()
+        await self._upkeep.finish()  # what failed is buried, and must not go back besides
+        is_clean = await self._queues.close()
         self._is_closed = True
         await self._outbox.close()
-        await self._upkeep.close()
+        await self._upkeep.close(lives_on=not is_clean)
         await self._presence.close()
         self._groups.close()
         self._inboxes.close()

@@ -141,7 +141,7 @@ class Listener:
         self.trouble = f"Redis at {self._where} is not heard: {error}"
 
     async def _beat(self, connection: Any) -> None:
-        """Twice nothing heard between two signs of life: it is given up."""
+        """Nothing heard between signs of life, twice, or once in doubt: it is given up."""
         silences = 0
         while silences < 2:
             heard = self._count
@@ -149,11 +149,12 @@ class Listener:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT if not self._is_suspected else CHECK):
                     await self._suspected.wait()
-            self._suspected.clear()
-            if self._count != heard:
+            if self._suspected.is_set():  # in doubt since it was asked: ask again
+                self._suspected.clear()
+            elif self._count != heard:
                 silences, self._is_suspected = 0, False
             else:
-                silences += 1
+                silences += 2 if self._is_suspected else 1
         self.abort()
 
     def check(self) -> None:

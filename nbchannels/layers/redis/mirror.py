@@ -20,7 +20,8 @@ from nbchannels.layers.log import Log
 from nbchannels.layers.mailbox import Mailbox
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import Entry
-from nbchannels.layers.redis.stored import PAGE, PAGE_BYTES, StoredLog
+from nbchannels.layers.redis.members import Members
+from nbchannels.layers.redis.stored import PAGE, StoredLog
 from nbchannels.layers.registry import Registry
 
 __all__ = ["Mirror", "Surroundings"]
@@ -58,20 +59,22 @@ class Mirror:
         now: seconds, monotonic.
 
     Attributes:
-        since: epoch and top of the log when a member came: what is older is not for it.
+        members: of this process.
         used: when it was last wanted, monotonic.
         is_current: whether nothing is known that it does not have.
     """
 
     def __init__(self, layer: Surroundings, state: GroupState, now: float) -> None:
         self.state = state
-        self.since: dict[str, tuple[str, int]] = {}
+        self.members = Members(layer, state)
         self.used = now
         self.is_current = False
         self.reported = (0, 0)
         self._layer = layer
         self._stored = StoredLog(layer.backbone, state.name, layer.group_expiry)
         self._live = layer.backbone.keys.group(state.name, "live")
+        #: Called when the log has another epoch, and whether because it was cleared.
+        self.reborn: Callable[[bool], None] | None = None
         self._is_filled = False
         self._missed = False
         self._comparing: asyncio.Task[None] | None = None
@@ -158,32 +161,15 @@ class Mirror:
                     encoded, now=entry.time, tag=entry.tag, sender=sender, flags=entry.flags
                 )
                 if state.members:
-                    woken += self._feed(kept.epoch, encoded, entry.offset, entry.time, sender)
+                    woken += self.members.feed(
+                        kept.epoch, encoded, entry.offset, entry.time, sender
+                    )
             layer.registry.log_grew(kept, kept.bytes - before)
         state.announce()
         if woken:
             layer.tell(woken)
         if self._waiting:
             self._have(kept.top)
-
-    def _feed(
-        self, epoch: str, encoded: Encoded, offset: int, time: float, sender: int
-    ) -> list[Mailbox]:
-        """Put a message into the member channels of this process; with the lock."""
-        boxes: list[Mailbox] = []
-        for name, box in self.state.members.items():
-            its, top = self.since.get(name, ("", 0))
-            if its != epoch or top < offset:
-                boxes.append(box)
-        dropped, woken = self._layer.registry.into_members(boxes, encoded, time, sender)
-        if dropped:
-            self._layer.backbone.lose(
-                f"{dropped} of the {len(boxes)} member channels of group {self.state.name!r} in "
-                "this process were full and did not get a message; receive from them faster, or "
-                "raise channel_capacity",
-                self.state.name,
-            )
-        return woken
 
     def _sender(self, entry: Entry) -> int:
         """The number of a connection means something in the process that gave it."""
@@ -197,27 +183,6 @@ class Mirror:
             elif not future.done():
                 future.set_result(None)
         self._waiting = still
-
-    def admit(self, channel: str, box: Mailbox, epoch: str, top: int) -> None:
-        """A channel of this process is a member: it gets what was sent after ``top``."""
-        woken: list[Mailbox] = []
-        with self._layer.lock:
-            kept = self.state.log
-            if self.state.members.get(channel) is box:
-                return  # it is already, and gets what this log has yet to be told of
-            self.state.members[channel] = box
-            box.groups.add(self.state.name)
-            self.since[channel] = epoch, top
-            if epoch == kept.epoch:
-                for late in kept.after(top, PAGE, PAGE_BYTES):
-                    record = late.record()
-                    encoded = Encoded(record.codec, bytes(record.body))
-                    _, some = self._layer.registry.into_members(
-                        [box], encoded, late.time, record.sender
-                    )
-                    woken += some
-        if woken:
-            self._layer.tell(woken)
 
     # Doubts.
 
@@ -291,42 +256,45 @@ class Mirror:
             how: ``part``: it is another history of the same epoch.
             shared: the newest offset that both have.
         """
-        epoch, top, tag, before, first, _ = await self._stored.page(None, 0)
-        begin = first - 1 if how else top
-        edge = tag if begin == top else 0
         state, layer = self.state, self._layer
-        if self._is_filled and not state.cursors and not state.members:
-            begin, edge = top, tag  # nobody reads: there is nothing to tell
-        fresh = layer.new_log(epoch, before, begin, edge)
-        fresh.shared = shared
+        nobody = self._is_filled and not state.cursors and not state.members
+        from_top = not how or nobody  # nobody reads: there is nothing to tell
+        epoch, top, tag, before, first, page = await self._stored.page(
+            None if from_top else 0, 0 if from_top else PAGE
+        )
+        fresh = layer.new_log(epoch, before, top, tag)
         entries: list[Entry] = []
-        while begin < top:
-            its, top, _, _, _, page = await self._stored.page(begin + 1, PAGE)
-            if its != epoch or not page or page[0].offset != begin + 1:
-                self._missed = True  # it changes while it is read
-                break
-            for entry in page:
-                fresh.append(
-                    layer.opened(entry), now=entry.time, tag=entry.tag,
-                    sender=self._sender(entry), flags=entry.flags,
-                )  # fmt: skip
-            entries += page
-            begin = fresh.top
+        if not from_top and first <= top:
+            fresh = layer.new_log(epoch, before, first - 1)
+            while page:
+                if page[0].offset != fresh.top + 1:  # trimmed while it is read
+                    fresh, entries = layer.new_log(epoch, before, page[0].offset - 1), []
+                for entry in page:
+                    fresh.append(
+                        layer.opened(entry), now=entry.time, tag=entry.tag,
+                        sender=self._sender(entry), flags=entry.flags,
+                    )  # fmt: skip
+                entries += page
+                if fresh.top >= top:
+                    break
+                its, top, _, _, _, page = await self._stored.page(fresh.top + 1, PAGE)
+                if its != epoch:
+                    self._missed = True
+                    break
+        fresh.shared = shared
         with layer.lock:
             old = state.log
             state.log = fresh
             layer.registry.log_grew(fresh, fresh.bytes - old.bytes)
             was_filled, self._is_filled = self._is_filled, True
+            is_reborn = was_filled and old.epoch != epoch
             woken: list[Mailbox] = []
-            if shared is not None or how == "part":
-                # What a member was there before is gone; what stands in its place is for it.
-                for name, (its, top_then) in list(self.since.items()):
-                    if its == epoch:
-                        self.since[name] = epoch, min(top_then, shared or 0)
+            if how == "part":
+                self.members.parted(epoch, shared or 0)
             if was_filled and state.members:
                 for entry in entries:
                     if shared is None or entry.offset > shared:
-                        woken += self._feed(
+                        woken += self.members.feed(
                             epoch, layer.opened(entry), entry.offset, entry.time,
                             self._sender(entry),
                         )  # fmt: skip
@@ -334,6 +302,8 @@ class Mirror:
         if woken:
             layer.tell(woken)
         self._have(2**63)
+        if is_reborn and self.reborn is not None:
+            self.reborn(old.epoch in before)
 
     async def _part(self, known: Log) -> None:
         """Redis has another history in this epoch: a failover lost what had been acknowledged."""

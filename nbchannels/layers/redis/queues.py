@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from nbchannels.exceptions import EncodingError, LayerUnavailable
 from nbchannels.layers.bindings import compiled_glob, is_glob
+from nbchannels.layers.leases import MOST_RETURNS
 from nbchannels.layers.mailbox import Letter
 from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
@@ -210,7 +211,7 @@ class Queues:
                 layer.backbone.lose(f"channel {channel!r} in Redis: {error}", channel)
                 self.settlements.add(channel, id_, "done", 0)
                 continue
-            if expires <= now:
+            if expires <= now or letter.returns > MOST_RETURNS:
                 layer.too_late(channel, letter)
             else:
                 letters.append(letter)
@@ -364,8 +365,8 @@ class Queues:
         if not task.cancelled() and isinstance(task.exception(), LayerUnavailable):
             return  # signs of life are given again
 
-    async def close(self) -> None:
-        """Take nothing more; what is in hand and not settled goes back."""
+    async def close(self) -> bool:
+        """Take nothing more; what is in hand and not settled goes back: whether all did."""
         for channel in self._pullers:
             self._return_unwanted(channel)
         await asyncio.sleep(0)
@@ -378,5 +379,8 @@ class Queues:
             task.cancel()
         # What is leased, and what a call took whose answer nobody read.
         if self._pullers:
-            with contextlib.suppress(LayerUnavailable):
+            try:
                 await self.reclaim(self._layer.backbone.name)
+            except LayerUnavailable:
+                return False
+        return True

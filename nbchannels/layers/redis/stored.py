@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from nbchannels.encoding import encode
+from nbchannels.exceptions import EncodingError
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import Entry
 from nbchannels.layers.redis.group_scripts import OLDER, RESUME
@@ -71,7 +73,13 @@ class StoredLog:
 
 
 def _entries(pairs: list[bytes]) -> list[Entry]:
-    return [
-        Entry.unpack(int(offset), data)
-        for offset, data in zip(pairs[::2], pairs[1::2], strict=True)
-    ]
+    return [_entry(int(offset), data) for offset, data in zip(pairs[::2], pairs[1::2], strict=True)]
+
+
+def _entry(offset: int, data: bytes) -> Entry:
+    """An entry; one that somebody else wrote keeps its place, and says so."""
+    try:
+        return Entry.unpack(offset, data)
+    except EncodingError as error:
+        unreadable = encode({"type": "nbchannels.unreadable", "error": str(error)})
+        return Entry(offset, 0, 0.0, b"", 0, 0, unreadable)

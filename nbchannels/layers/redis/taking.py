@@ -165,13 +165,14 @@ class TakingLayer(HostedLayer):
             self._queues.settlements.add(channel, posted.id, "front", posted.size, letter.returns)
 
     def too_late(self, channel: str, letter: Letter) -> None:
-        """It has waited too long."""
-        with self._lock:
-            self._registry.counters["expired"] += 1
-        sentence = f"nobody took it from channel {channel!r} in time"
+        """It has waited too long, or too many have died with it."""
         reason: Reason = "expired"
+        sentence = f"nobody took it from channel {channel!r} in time"
         if letter.returns > MOST_RETURNS:
             reason, sentence = "returns", f"{letter.returns} holders died with it"
+        else:
+            with self._lock:
+                self._registry.counters["expired"] += 1
         self._bury(channel, letter, reason, sentence, "", "")
 
     def _bury(

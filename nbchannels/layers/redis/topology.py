@@ -113,6 +113,12 @@ def _ours(options: dict[str, Any]) -> dict[str, Any]:
 
 def _url(url: str, options: dict[str, Any]) -> Way:
     parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidChannelLayerError(
+            f"hosts has a URL of {parts.hostname!r} whose port is no number up to 65,535"
+        ) from error
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise InvalidChannelLayerError(
             f"hosts has {_shown(url)!r}; a URL begins with redis://, rediss:// or unix://"

@@ -262,9 +262,10 @@ class Upkeep:
         names = await self.names()
         followed = {state.name for state in self._groups.states()}
         for group in sorted({*names["groups"], *followed}):
-            await self._groups.clear(group)
             for part in ("order", "owners", "others"):
                 await self._backbone.command(keys.group(group, part), "DEL")
+            # Last, and all who follow the group look who is in it.
+            await self._groups.clear(group)
         for channel in names["channels"]:
             for part in ("queue", "meta", "back"):
                 await self._backbone.command(keys.channel(channel, part), "DEL")
@@ -272,17 +273,25 @@ class Upkeep:
             await self._backbone.command(key, "DEL")
         self._told.clear()
 
-    async def close(self) -> None:
-        """End; this process lives no more."""
+    async def finish(self) -> None:
+        """Wait a moment for what is done beside."""
+        await asyncio.sleep(0)  # what was asked on other threads has begun
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=1.0)
+
+    async def close(self, *, lives_on: bool) -> None:
+        """End; this process lives no more.
+
+        Args:
+            lives_on: as far as others know: they find out, and take back what it could not return.
+        """
         self._is_closed = True
         if self._clock is not None:
             self._clock.cancel()
-        with_life = self._clock is not None
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=1.0)
+        await self.finish()
         for task in self._tasks:
             task.cancel()
-        if with_life:
+        if self._clock is not None and not lives_on:
             future = self._backbone.run(
                 ALIVE, [self._backbone.keys.alive], (self._backbone.name, 0)
             )
