@@ -205,7 +205,6 @@ def test_a_client_is_disconnected(inspector: Inspector, live: Live):
 def test_the_running_panel_lists_what_runs_and_ends_it(inspector: Inspector, live: Live):
     inspector.notebook.command("running:show-panel")
     running = inspector.page.locator(".jp-RunningSessions")
-    running.get_by_role("button", name="Refresh List").click()
     group = running.locator(".jp-RunningSessions-section", has_text="Channels")
     for words in ("lab.measure → measure", "lab.sort → sort", "lab.feed, lab.loss"):
         expect(group.get_by_text(words).first).to_be_visible()
@@ -219,7 +218,9 @@ def test_the_running_panel_lists_what_runs_and_ends_it(inspector: Inspector, liv
     assert live.script is not None
     assert live.script.wait(timeout=PATIENCE / 1000) != 0
     item.wait_for(state="detached", timeout=PATIENCE)
+    # Who comes is there without being asked for.
     live.begin_script()
+    expect(item).to_be_visible()
     group.get_by_text("lab.measure → measure").click()
     inspector.notebook.command("filebrowser:activate")
     expect(inspector.row("consumers", "lab.measure")).to_be_visible()

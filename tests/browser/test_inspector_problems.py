@@ -255,6 +255,7 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
     # What is dismissed and discarded is no number any more.
     closed.section("consumers").locator(".nbc-action", has_text="Discard…").click()
     closed.page.locator(".jp-Dialog button", has_text="Discard").last.click()
+    letter.wait_for(state="detached", timeout=PATIENCE)
     closed.open("problems")
     closed.section("problems").locator(".nbc-detail-head button").click()
     row.wait_for(state="detached", timeout=PATIENCE)
