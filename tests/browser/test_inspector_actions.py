@@ -172,12 +172,17 @@ def test_a_failure_is_told_of_once_while_nobody_looks(inspector: Inspector, live
         has_text='measure of worker.ipynb failed on channel "lab.measure"'
     )
     expect(toast).to_contain_text("cannot measure -5")
-    inspector.pictures("notice")
+    # It goes by itself after a while.
+    inspector.notebook.picture("inspector-notice")
+    toast.get_by_role("button", name="Show").click()
+    expect(inspector.row("problems", "cannot measure -5")).to_be_visible()
+    inspector.hide()
     expect(chip).to_have_text(f"Channels live · {before + 1} problems")
     # Another is counted, and no second notice stands beside the first.
     live.execute('nb.Channel("lab.measure").send({"n": -6})')
     expect(chip).to_have_text(f"Channels live · {before + 2} problems")
-    toast.get_by_role("button", name="Show").click()
+    expect(inspector.toasts.filter(has_text="cannot measure -6")).to_have_count(0)
+    chip.click()
     expect(inspector.row("problems", "cannot measure -6")).to_be_visible()
 
 
