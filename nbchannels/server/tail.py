@@ -88,8 +88,9 @@ def key_pattern(glob: str) -> re.Pattern[str]:
         ValueError: it is empty, or looks like a list, a string in quotes or several keys: such a
             rule would match no key, and hide nothing without a word.
     """
-    if glob == "" or (odd := NO_KEY.search(glob)):
-        has = f"has {odd[0]!r}" if glob else "is empty"
+    odd = NO_KEY.search(glob)
+    if odd or not glob:
+        has = f"has {odd[0]!r}" if odd else "is empty"
         raise ValueError(
             f"{glob!r} is no key: it {has}. A rule is one key, in which * stands for any "
             'characters and ? for one: c.NbChannels.redact = ["password", "*token*"] in a '
