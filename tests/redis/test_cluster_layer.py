@@ -85,6 +85,11 @@ async def test_a_primary_freezes(cluster, new_layer):
         old.freeze()
         try:
             await traffic.goes_on(20)
+        except AssertionError as error:
+            nodes = {
+                node.url: node.run("CLUSTER NODES") for node in cluster.nodes if node is not old
+            }
+            raise AssertionError(f"{old.url} is frozen; {nodes}\n{cluster.describe()}") from error
         finally:
             old.thaw()
         await traffic.goes_on(20)

@@ -269,6 +269,7 @@ class ClusterBackbone(Backbone):
                     f"one, {address[0]}:{address[1]}: {str(error) or type(error).__name__}"
                 )
                 continue
+            self._trouble = ""
             self._map.update(answer, address, self._remap)
             self._is_known.set()
             return True
