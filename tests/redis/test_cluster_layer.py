@@ -36,6 +36,10 @@ def slot_of(cluster, layer, group):
     return cluster.slot(layer.backbone.keys.group(group, "log"))
 
 
+def calm_slot(cluster, layer):
+    return cluster.calmest([slot_of(cluster, layer, group) for group in GROUPS])
+
+
 async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
     slot = slot_of(cluster, sender, "orders")
@@ -55,29 +59,9 @@ async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
     assert traffic.refused == 0
 
 
-async def test_a_primary_dies_and_a_replica_takes_its_place(cluster, new_layer):
-    sender, follower = new_layer(), new_layer()
-    slot = slot_of(cluster, sender, "orders")
-    async with Traffic(sender, follower, GROUPS).running() as traffic:
-        await traffic.goes_on()
-        new = await asyncio.to_thread(cluster.fail, slot)
-        await traffic.goes_on(20)
-    assert new.keys(f"{sender.backbone.keys.prefix}:*")
-    await eventually(lambda: sender.trouble is None, "all is well again")
-
-
-async def test_an_orderly_failover(cluster, new_layer):
-    sender, follower = new_layer(), new_layer()
-    slot = slot_of(cluster, sender, "orders")
-    async with Traffic(sender, follower, GROUPS).running() as traffic:
-        await traffic.goes_on()
-        await asyncio.to_thread(cluster.failover, slot)
-        await traffic.goes_on(20)
-
-
 async def test_a_primary_freezes(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
-    slot = slot_of(cluster, sender, "orders")
+    slot = calm_slot(cluster, sender)
     old = cluster.owner(slot)
     async with Traffic(sender, follower, GROUPS).running() as traffic:
         await traffic.goes_on()
@@ -91,6 +75,27 @@ async def test_a_primary_freezes(cluster, new_layer):
             raise AssertionError(f"{old.url} is frozen; {nodes}\n{cluster.describe()}") from error
         finally:
             old.thaw()
+        cluster.changed(old, cluster.owner(slot))
+        await traffic.goes_on(20)
+
+
+async def test_a_primary_dies_and_a_replica_takes_its_place(cluster, new_layer):
+    sender, follower = new_layer(), new_layer()
+    slot = calm_slot(cluster, sender)
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
+        await traffic.goes_on()
+        new = await asyncio.to_thread(cluster.fail, slot)
+        await traffic.goes_on(20)
+    assert new.keys(f"{sender.backbone.keys.prefix}:*")
+    await eventually(lambda: sender.trouble is None, "all is well again")
+
+
+async def test_an_orderly_failover(cluster, new_layer):
+    sender, follower = new_layer(), new_layer()
+    slot = calm_slot(cluster, sender)
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
+        await traffic.goes_on()
+        await asyncio.to_thread(cluster.failover, slot)
         await traffic.goes_on(20)
 
 
