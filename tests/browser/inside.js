@@ -158,6 +158,9 @@ globalThis.nbtest = {
     }
   },
 
+  /** What notices have said, also those that went by themselves. */
+  told: [],
+
   /** Put all notices away. */
   dismiss() {
     for (const button of document.querySelectorAll('.Toastify__toast .Toastify__close-button, .jp-Notification-Toast-Close')) {
@@ -165,3 +168,12 @@ globalThis.nbtest = {
     }
   }
 };
+
+new MutationObserver(records => {
+  for (const node of records.flatMap(({ addedNodes }) => [...addedNodes])) {
+    if (node.nodeType === Node.ELEMENT_NODE) {
+      const toasts = [...(node.matches('.Toastify__toast') ? [node] : []), ...node.querySelectorAll('.Toastify__toast')];
+      globalThis.nbtest.told.push(...toasts.map(one => one.textContent));
+    }
+  }
+}).observe(document, { childList: true, subtree: true });

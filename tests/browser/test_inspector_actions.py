@@ -172,12 +172,17 @@ def test_a_failure_is_told_of_once_while_nobody_looks(inspector: Inspector, live
         has_text='measure of worker.ipynb failed on channel "lab.measure"'
     )
     expect(toast).to_contain_text("cannot measure -5")
-    inspector.pictures("notice")
+    # It goes by itself after a while.
+    inspector.notebook.picture("inspector-notice")
+    toast.get_by_role("button", name="Show").click()
+    expect(inspector.row("problems", "cannot measure -5")).to_be_visible()
+    inspector.hide()
     expect(chip).to_have_text(f"Channels live · {before + 1} problems")
     # Another is counted, and no second notice stands beside the first.
     live.execute('nb.Channel("lab.measure").send({"n": -6})')
     expect(chip).to_have_text(f"Channels live · {before + 2} problems")
-    toast.get_by_role("button", name="Show").click()
+    expect(inspector.toasts.filter(has_text="cannot measure -6")).to_have_count(0)
+    chip.click()
     expect(inspector.row("problems", "cannot measure -6")).to_be_visible()
 
 
@@ -205,7 +210,6 @@ def test_a_client_is_disconnected(inspector: Inspector, live: Live):
 def test_the_running_panel_lists_what_runs_and_ends_it(inspector: Inspector, live: Live):
     inspector.notebook.command("running:show-panel")
     running = inspector.page.locator(".jp-RunningSessions")
-    running.get_by_role("button", name="Refresh List").click()
     group = running.locator(".jp-RunningSessions-section", has_text="Channels")
     for words in ("lab.measure → measure", "lab.sort → sort", "lab.feed, lab.loss"):
         expect(group.get_by_text(words).first).to_be_visible()
@@ -219,7 +223,9 @@ def test_the_running_panel_lists_what_runs_and_ends_it(inspector: Inspector, liv
     assert live.script is not None
     assert live.script.wait(timeout=PATIENCE / 1000) != 0
     item.wait_for(state="detached", timeout=PATIENCE)
+    # Who comes is there without being asked for.
     live.begin_script()
+    expect(item).to_be_visible()
     group.get_by_text("lab.measure → measure").click()
     inspector.notebook.command("filebrowser:activate")
     expect(inspector.row("consumers", "lab.measure")).to_be_visible()

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.accessibility import Axe, described
+from tests.browser.conftest import visiting
 from tests.browser.inspecting import PANELS, Inspector, Live
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -128,6 +129,21 @@ def test_the_live_plot_in_a_tab(inspector: Inspector, axe: Axe, live: Live):
     assert_free(axe, inspector, ".nbc-plot-panel")
     inspector.notebook.command("application:close")
     live.front()
+
+
+def test_notebook_7(live: Live, browser: Browser):
+    live.front()
+    with visiting(browser, live.server) as visitor:
+        inspector = Inspector(visitor.open("bench.ipynb", "notebook")).open()
+        axe = Axe(inspector.page)
+        for panel in (groups, consumers, problems):
+            inspector.only(panel.__name__.capitalize())
+            panel(inspector, live)
+            assert_free(axe, inspector, SIDEBAR)
+        inspector.seek("lab.feed")
+        inspector.select("messages", "lab.feed").get_by_role("tree").wait_for()
+        assert_free(axe, inspector, SIDEBAR)
+        inspector.notebook.picture("inspector-notebook-7-messages")
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -212,6 +212,10 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
     toast = closed.page.locator(".Toastify__toast", has_text="cannot measure 7")
     toast.wait_for(timeout=PATIENCE)
     closed.notebook.picture("inspector-told-of-a-failure")
+    # It goes by itself after a while.
+    toast.locator("button", has_text="Show").click()
+    row = closed.row("problems", "failing.work #")
+    row.wait_for(timeout=PATIENCE)
 
     # Who comes late is told how it stands, and not that it has just happened.
     with visiting(browser, server) as late:
@@ -219,9 +223,6 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
         page.wait_for_badge(closed.page.evaluate(BADGE))
         assert page.page.locator(".Toastify__toast").count() == 0
 
-    toast.locator("button", has_text="Show").click()
-    row = closed.row("problems", "failing.work #")
-    row.wait_for(timeout=PATIENCE)
     asked = "() => asked.filter(one => one === 'inspect_dead').length"
     closed.page.evaluate(
         """() => {
@@ -255,6 +256,7 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
     # What is dismissed and discarded is no number any more.
     closed.section("consumers").locator(".nbc-action", has_text="Discard…").click()
     closed.page.locator(".jp-Dialog button", has_text="Discard").last.click()
+    letter.wait_for(state="detached", timeout=PATIENCE)
     closed.open("problems")
     closed.section("problems").locator(".nbc-detail-head button").click()
     row.wait_for(state="detached", timeout=PATIENCE)

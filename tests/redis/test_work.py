@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from nbchannels.diagnoses import diagnoses
 from nbchannels.exceptions import ChannelFull, ChannelsError
 from nbchannels.layers.redis.layer import RedisChannelLayer
 from tests.redis.checker import check
@@ -241,3 +242,23 @@ async def test_a_full_channel_of_another_process_refuses_until_there_is_room(red
             while not await takes(sender, channel, sent):
                 pass  # it asks Redis each time
             assert await owner.receive(channel) == {"n": sent}
+
+
+async def test_a_channel_that_redis_has_forgotten_is_told(redis_server, prefix):
+    layer = RedisChannelLayer([redis_server.url], prefix=prefix)
+    async with closing(layer):
+        subject = f"jobs-{prefix}"
+        for n in range(3):
+            await layer.send(subject, {"n": n})
+
+        def told():
+            return [one for one in diagnoses.recent() if one.subject == subject]
+
+        assert told() == []
+        redis_server.restart()
+        await layer.send(subject, {"n": 3})
+        (one,) = told()
+        assert one.kind == "dropped"
+        assert "what waited in it before is gone" in one.sentence
+        await layer.send(subject, {"n": 4})
+        assert [one.count for one in told()] == [1]

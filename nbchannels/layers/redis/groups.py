@@ -336,19 +336,6 @@ class Groups:
         self._breaks += 1
         for mirror in list(self._mirrors.values()):
             mirror.doubt()
-            if mirror.state.members:
-                self._run(self._join_again(mirror))
-
-    async def _join_again(self, mirror: Mirror) -> None:
-        """The members that are here may have been forgotten."""
-        layer, name = self._layer, mirror.state.name
-        with layer.lock:
-            members = list(mirror.state.members)
-        keys = self._keys(name, "log", "meta", "order", "owners", "others")
-        for channel in members:
-            if channel in mirror.state.members:  # it may have left meanwhile
-                epoch, keep = layer.backbone.random_epoch(), int(layer.group_expiry)
-                await layer.backbone.run(JOIN, keys, (epoch, keep, channel, layer.backbone.name))
 
     def tick(self) -> None:
         """To be called each second or so."""

@@ -7,6 +7,7 @@ are refused.
 """
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -65,6 +66,7 @@ class Inboxes:
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
+        self._lock = threading.Lock()
         #: Open channels, by the word that says whose they are.
         self._channels: Counter[str] = Counter()
         self._reading: dict[str, asyncio.Task[None]] = {}
@@ -122,16 +124,21 @@ class Inboxes:
     def opened(self, channel: str) -> None:
         """A channel of this process is open: its messages are fetched. From any thread."""
         token = inbox_of(channel)
-        self._channels[token] += 1
-        if self._channels[token] == 1:
+        with self._lock:
+            self._channels[token] += 1
+            is_first = self._channels[token] == 1
+        if is_first:
             self._layer.soon(lambda: self._serve(token))
 
     def closed(self, channel: str) -> None:
         """It is closed."""
         token = inbox_of(channel)
-        self._channels[token] -= 1
-        if self._channels[token] <= 0:
-            del self._channels[token]
+        with self._lock:
+            self._channels[token] -= 1
+            is_last = self._channels[token] <= 0
+            if is_last:
+                del self._channels[token]
+        if is_last:
             self._layer.soon(lambda: self._leave(token))
         self.has_room(channel)
 

@@ -1,5 +1,6 @@
 """Sending to the named channels of a layer on Redis."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,6 +16,11 @@ from nbchannels.layers.registry import Registry
 from nbchannels.receipt import Receipt
 
 __all__ = ["Posting"]
+
+#: Channels of which the newest number is remembered.
+MOST_KNOWN = 10_000
+#: Seconds without a message after which a channel that is empty may have been forgotten in order.
+IDLE = 3_600.0
 
 
 class Layer(Protocol):
@@ -37,6 +43,8 @@ class Posting:
 
     def __init__(self, layer: Layer, sent: Callable[[str], None]) -> None:
         self._layer = layer
+        # The number that the newest message of a channel had, and when it was sent.
+        self._newest: dict[str, tuple[int, float]] = {}
         self._sent = sent
 
     async def put(self, name: str, parcels: list[Parcel]) -> None:
@@ -70,6 +78,7 @@ class Posting:
             PUT, [keys.channel(name, part) for part in parts], arguments(), again
         )
         self._sent(name)
+        self._notice(name, max(results))
         hint = None
         if not receivers and not 0 <= used < RECENT:
             box = Mailbox(name, capacity, 0)
@@ -97,3 +106,19 @@ class Posting:
                         duplicate=not result, hint=hint if result else None,
                     )
                 )  # fmt: skip
+
+    def _notice(self, name: str, newest: int) -> None:
+        """Numbers rise: if they do not, Redis has begun the channel anew."""
+        if newest <= 0:
+            return
+        now = time.monotonic()
+        before, when = self._newest.get(name, (0, now))
+        if newest <= before and now - when < IDLE:
+            self._layer.backbone.lose(
+                f"Redis has begun channel {name!r} anew: what waited in it before is gone (it was "
+                "flushed, or Redis started again without what it had: see persistence)",
+                name,
+            )
+        elif name not in self._newest and len(self._newest) >= MOST_KNOWN:
+            self._newest.clear()
+        self._newest[name] = newest, now
