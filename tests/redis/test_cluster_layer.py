@@ -23,7 +23,7 @@ async def new_layer(cluster):
 
     def new(nodes=None, **options):
         nodes = nodes or cluster.addresses[:2]
-        layer = RedisChannelLayer([{"cluster": nodes, **options}], prefix=prefix)
+        layer = RedisChannelLayer([{"cluster": nodes}], prefix=prefix, **options)
         made.append(layer)
         return layer
 
@@ -57,6 +57,20 @@ async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
         await eventually(is_heard_there, "the follower listens at the new owner")
         await traffic.goes_on()
     assert traffic.refused == 0
+
+
+async def test_while_a_slot_is_half_moved_senders_are_told_that_nothing_was_sent(
+    cluster, new_layer
+):
+    layer = new_layer(patience=0.6)
+    await layer.group_send("news", {"n": 1})
+    migration = cluster.migrate(slot_of(cluster, layer, "news"))
+    with pytest.raises(LayerUnavailable, match=r"(?i)refuses it for now.*nothing was sent"):
+        await layer.group_send("news", {"n": 2})
+    assert layer.trouble is None  # the other groups are well
+    migration.finish()
+    receipt = await layer.group_send("news", {"n": 3})
+    assert receipt.offset == 2
 
 
 async def test_a_primary_freezes(cluster, new_layer):
