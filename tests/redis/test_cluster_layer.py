@@ -23,7 +23,7 @@ async def new_layer(cluster):
 
     def new(nodes=None, **options):
         nodes = nodes or cluster.addresses[:2]
-        layer = RedisChannelLayer([{"cluster": nodes, **options}], prefix=prefix)
+        layer = RedisChannelLayer([{"cluster": nodes}], prefix=prefix, **options)
         made.append(layer)
         return layer
 
@@ -34,6 +34,10 @@ async def new_layer(cluster):
 
 def slot_of(cluster, layer, group):
     return cluster.slot(layer.backbone.keys.group(group, "log"))
+
+
+def calm_slot(cluster, layer):
+    return cluster.calmest([slot_of(cluster, layer, group) for group in GROUPS])
 
 
 async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
@@ -55,30 +59,24 @@ async def test_a_slot_moves_while_its_group_is_used(cluster, new_layer):
     assert traffic.refused == 0
 
 
-async def test_a_primary_dies_and_a_replica_takes_its_place(cluster, new_layer):
-    sender, follower = new_layer(), new_layer()
-    slot = slot_of(cluster, sender, "orders")
-    async with Traffic(sender, follower, GROUPS).running() as traffic:
-        await traffic.goes_on()
-        new = await asyncio.to_thread(cluster.fail, slot)
-        await traffic.goes_on(20)
-    assert new.keys(f"{sender.backbone.keys.prefix}:*")
-    await eventually(lambda: sender.trouble is None, "all is well again")
-
-
-async def test_an_orderly_failover(cluster, new_layer):
-    sender, follower = new_layer(), new_layer()
-    slot = slot_of(cluster, sender, "orders")
-    async with Traffic(sender, follower, GROUPS).running() as traffic:
-        await traffic.goes_on()
-        await asyncio.to_thread(cluster.failover, slot)
-        await traffic.goes_on(20)
+async def test_while_a_slot_is_half_moved_senders_are_told_that_nothing_was_sent(
+    cluster, new_layer
+):
+    layer = new_layer(patience=0.6)
+    await layer.group_send("news", {"n": 1})
+    migration = cluster.migrate(slot_of(cluster, layer, "news"))
+    with pytest.raises(LayerUnavailable, match=r"(?i)refuses it for now.*nothing was sent"):
+        await layer.group_send("news", {"n": 2})
+    assert layer.trouble is None  # the other groups are well
+    migration.finish()
+    receipt = await layer.group_send("news", {"n": 3})
+    assert receipt.offset == 2
 
 
 @pytest.mark.long
 async def test_a_primary_freezes(cluster, new_layer):
     sender, follower = new_layer(), new_layer()
-    slot = slot_of(cluster, sender, "orders")
+    slot = calm_slot(cluster, sender)
     old = cluster.owner(slot)
     async with Traffic(sender, follower, GROUPS).running() as traffic:
         await traffic.goes_on()
@@ -92,6 +90,27 @@ async def test_a_primary_freezes(cluster, new_layer):
             raise AssertionError(f"{old.url} is frozen; {nodes}\n{cluster.describe()}") from error
         finally:
             old.thaw()
+        cluster.changed(old, cluster.owner(slot))
+        await traffic.goes_on(20)
+
+
+async def test_a_primary_dies_and_a_replica_takes_its_place(cluster, new_layer):
+    sender, follower = new_layer(), new_layer()
+    slot = calm_slot(cluster, sender)
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
+        await traffic.goes_on()
+        new = await asyncio.to_thread(cluster.fail, slot)
+        await traffic.goes_on(20)
+    assert new.keys(f"{sender.backbone.keys.prefix}:*")
+    await eventually(lambda: sender.trouble is None, "all is well again")
+
+
+async def test_an_orderly_failover(cluster, new_layer):
+    sender, follower = new_layer(), new_layer()
+    slot = calm_slot(cluster, sender)
+    async with Traffic(sender, follower, GROUPS).running() as traffic:
+        await traffic.goes_on()
+        await asyncio.to_thread(cluster.failover, slot)
         await traffic.goes_on(20)
 
 

@@ -29,11 +29,13 @@ class Call:
         lost: a connection broke when it was written, and before its answer.
         moves: how often another node of a cluster was named for it.
         packed: the bytes of the command.
+        reason: what Redis said when it refused it for a while.
         written: Redis may have done it.
     """
 
     __slots__ = (
-        "again", "arguments", "deadline", "future", "lost", "moves", "packed", "script", "written",
+        "again", "arguments", "deadline", "future", "lost", "moves", "packed", "reason", "script",
+        "written",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,7 @@ class Call:
         self.future = future
         self.deadline = deadline
         self.packed = b""
+        self.reason = ""
         self.written = False
 
     @property
@@ -59,8 +62,9 @@ class Call:
         """The first one."""
         return str(self.arguments[1] if self.script is None else self.arguments[3])
 
-    def refused(self) -> None:
+    def refused(self, reason: object) -> None:
         """Redis says that it did not do it; what it did with it before may not be known."""
+        self.reason = str(reason)
         self.written = self.lost
 
     def is_late(self, now: float) -> bool:

@@ -267,15 +267,11 @@ class Courier:
 
     def _answer(self, call: Call, answer: Any) -> None:
         if isinstance(answer, (ReadOnlyError, *_TEMPORARY)):
-            call.refused()
-        if isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
+            call.refused(answer)
             self._refused(answer)
             self._later(call)
-            self.abort()
-            return
-        if isinstance(answer, _TEMPORARY):
-            self._refused(answer)
-            self._later(call)
+            if isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
+                self.abort()
             return
         if self.trouble:
             self._is_well()
@@ -345,7 +341,8 @@ class Courier:
 
     def _unanswered(self, call: Call, what: str) -> Unanswered:
         done = "it may have been done" if call.written else "nothing was sent"
-        why = self.trouble or f"Redis at {self.where} does not answer"
+        does = f"refuses it for now: {call.reason}" if call.reason else "does not answer"
+        why = self.trouble or f"Redis at {self.where} {does}"
         error = Unanswered(f"{why}; {what}: {done}")
         error.written = call.written
         return error
