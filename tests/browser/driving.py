@@ -190,7 +190,8 @@ class NotebookPage:
         self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=PATIENCE)
 
     def picture(self, name: str) -> None:
-        """Keep what the page looks like now."""
+        """Keep what the page looks like, once nothing moves any more that comes to an end."""
+        self.page.evaluate("async () => { await nbtest.still(); }")
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 

@@ -148,6 +148,16 @@ globalThis.nbtest = {
     await settings.save(JSON.stringify(values));
   },
 
+  /** What fades or slides has arrived, and the screen shows it. What turns for ever is not waited for. */
+  async still() {
+    const ending = document.getAnimations().filter(one => Number.isFinite(one.effect?.getComputedTiming().endTime));
+    const arrived = Promise.allSettled(ending.map(one => one.finished));
+    await Promise.race([arrived, new Promise(resolve => setTimeout(resolve, 2000))]);
+    for (let frame = 0; frame < 2; frame++) {
+      await new Promise(resolve => requestAnimationFrame(resolve));
+    }
+  },
+
   /** Put all notices away. */
   dismiss() {
     for (const button of document.querySelectorAll('.Toastify__toast .Toastify__close-button, .jp-Notification-Toast-Close')) {

@@ -138,7 +138,6 @@ class Inspector:
         """In light and in dark."""
         for theme in ("Dark", "Light"):
             self.notebook.theme(f"JupyterLab {theme}")
-            self.page.wait_for_timeout(500)  # only for the picture
             self.notebook.picture(f"inspector-{name}-{theme.lower()}")
 
     def settle(self) -> None:
@@ -296,6 +295,12 @@ class Live:
         """How many messages a group was ever sent."""
         groups = self.server.ask("GET", "nbchannels/api/groups")["groups"]
         return next((int(one["offset"]) for one in groups if one["name"] == group), 0)
+
+    @property
+    def problems(self) -> int:
+        """Dead letters and diagnoses that the server keeps."""
+        letters = self.server.ask("GET", "nbchannels/api/dead-letters")["dead_letters"]
+        return len(letters) + len(self.server.ask("GET", "nbchannels/api/diagnoses")["diagnoses"])
 
     def end_script(self) -> None:
         if self.script is not None:

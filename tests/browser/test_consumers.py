@@ -9,7 +9,7 @@ from tests.browser.conftest import visiting
 from tests.browser.driving import NotebookPage
 from tests.browser.jupyter import Jupyter
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 NAME = "02-consumers.ipynb"
 
 
@@ -23,7 +23,7 @@ def notebook(browser: Browser, jupyter: Jupyter) -> Iterator[NotebookPage]:
         found.wait(
             "() => nbtest.panel().content.widgets.filter(c => c.model.type === 'code')"
             ".every(c => /\\d/.test(nbtest.prompt(c.model.id)))",
-            timeout=120_000,
+            timeout=150_000,
         )
         yield found
 
@@ -43,7 +43,6 @@ def show(notebook: NotebookPage, cell: str, name: str) -> None:
         ".node.scrollIntoView({block: 'center'})",
         cell,
     )
-    notebook.page.wait_for_timeout(500)  # only for the picture
     notebook.picture(f"consumers-{name}")
 
 

@@ -18,8 +18,15 @@ COUNT_CALLS = """() => {
   const client = nbtest.client();
   const original = client.call.bind(client);
   globalThis.asked = [];
-  client.call = (method, args) => { globalThis.asked.push(method); return original(method, args); };
+  globalThis.open = 0;
+  client.call = (method, args) => {
+    asked.push(method);
+    open += 1;
+    return original(method, args).finally(() => { open -= 1; });
+  };
 }"""
+#: Several times the seconds between two looks.
+QUIET = 2000
 
 
 def test_a_message_is_a_tree(inspector: Inspector, live: Live):
@@ -82,23 +89,29 @@ def test_the_status_bar_opens_it(inspector: Inspector):
 
 
 def test_hidden_or_collapsed_it_asks_nothing(inspector: Inspector):
+    inspector.settings(interval=0.5)
     inspector.page.evaluate(COUNT_CALLS)
     inspector.only("Groups")
     inspector.notebook.wait("() => asked.filter(one => one === 'inspect').length >= 2")
     inspector.only()
-    inspector.page.wait_for_timeout(600)  # what was under way
-    inspector.page.evaluate("() => { asked.length = 0; }")
-    inspector.page.wait_for_timeout(3000)
-    # The pulse may come once: the layer and the consumers.
-    assert len(inspector.page.evaluate("() => asked")) <= 2
-    assert "tail_read" not in inspector.page.evaluate("() => asked")
+    assert_silent(inspector)
     inspector.only("Groups", "Messages")
-    inspector.notebook.command("application:toggle-right-area")
-    inspector.page.wait_for_timeout(600)
-    inspector.page.evaluate("() => { asked.length = 0; }")
-    inspector.page.wait_for_timeout(3000)
-    assert len(inspector.page.evaluate("() => asked")) <= 2
+    inspector.notebook.wait("() => asked.includes('tail_read')")
+    inspector.hide()
+    assert_silent(inspector)
+    inspector.settings()
     inspector.open()
+
+
+def assert_silent(inspector: Inspector) -> None:
+    """After what was under way, nothing is asked."""
+    inspector.notebook.wait("() => open === 0")
+    # The answer to the last may ask for its next page.
+    inspector.page.wait_for_timeout(200)
+    inspector.notebook.wait("() => open === 0")
+    inspector.page.evaluate("() => { asked.length = 0; }")
+    inspector.page.wait_for_timeout(QUIET)
+    assert inspector.page.evaluate("() => asked") == []
 
 
 def test_a_live_plot_in_a_tab_is_there_after_a_reload(visitor: Visitor, jupyter: Jupyter):
@@ -137,7 +150,7 @@ def test_it_is_in_notebook_7_too(visitor: Visitor, jupyter: Jupyter):
     notebook.picture("inspector-notebook-7")
 
 
-def test_500_groups_scroll_smoothly(visitor: Visitor, jupyter: Jupyter):
+def test_500_groups_scroll_with_few_rows(visitor: Visitor, jupyter: Jupyter):
     jupyter.write_notebook(
         "many.ipynb",
         {
@@ -169,7 +182,8 @@ def test_500_groups_scroll_smoothly(visitor: Visitor, jupyter: Jupyter):
           requestAnimationFrame(step);
         })"""
     )
-    assert frames["frames"] >= 100, frames
+    # How many a second is for bench_inspector; a busy machine paints fewer.
+    assert frames["frames"] >= 10, frames
     assert frames["rows"] < 60
     assert frames["top"] > 10_000
 

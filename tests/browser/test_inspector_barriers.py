@@ -55,7 +55,7 @@ def consumers(inspector: Inspector, live: Live) -> None:
 
 
 def problems(inspector: Inspector, live: Live) -> None:
-    inspector.select("problems", "lab.measure #").locator(".nbc-trace").wait_for()
+    inspector.select("problems", "lab.measure #").get_by_role("tree").wait_for()
 
 
 def clients(inspector: Inspector, live: Live) -> None:

@@ -5,6 +5,7 @@ import pytest_asyncio
 
 from nbchannels.layers.redis.layer import RedisChannelLayer
 from nbchannels.testing.layers import LayerContract
+from tests.redis.acl import documented_rules
 
 
 def _plain(request):
@@ -26,8 +27,14 @@ def _cluster(request):
     return {"hosts": [{"cluster": cluster.addresses[:2]}]}
 
 
+def _minimal(request):
+    server = request.getfixturevalue("_server")
+    server.run("FLUSHALL")
+    return {"hosts": [server.account(*documented_rules(request.getfixturevalue("prefix")))]}
+
+
 #: What `hosts` says of each topology; it is empty then.
-TOPOLOGIES = {"plain": _plain, "sentinel": _sentinel, "cluster": _cluster}
+TOPOLOGIES = {"plain": _plain, "minimal": _minimal, "sentinel": _sentinel, "cluster": _cluster}
 
 
 @pytest.fixture(params=TOPOLOGIES)

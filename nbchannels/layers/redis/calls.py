@@ -26,13 +26,14 @@ class Call:
     Attributes:
         arguments: of the command, its name first.
         again: see `Again`; without it the same is written again.
+        lost: a connection broke when it was written, and before its answer.
         moves: how often another node of a cluster was named for it.
         packed: the bytes of the command.
         written: Redis may have done it.
     """
 
     __slots__ = (
-        "again", "arguments", "deadline", "future", "moves", "packed", "script", "written",
+        "again", "arguments", "deadline", "future", "lost", "moves", "packed", "script", "written",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +46,7 @@ class Call:
     ) -> None:
         self.arguments = arguments
         self.again = again
+        self.lost = False
         self.moves = 0
         self.script = script
         self.future = future
@@ -56,6 +58,10 @@ class Call:
     def key(self) -> str:
         """The first one."""
         return str(self.arguments[1] if self.script is None else self.arguments[3])
+
+    def refused(self) -> None:
+        """Redis says that it did not do it; what it did with it before may not be known."""
+        self.written = self.lost
 
     def is_late(self, now: float) -> bool:
         """Whether somebody still waits, and should have had an answer by now (monotonic)."""

@@ -15,7 +15,6 @@ from redis.exceptions import RedisError, ResponseError
 
 from nbchannels.diagnoses import report
 from nbchannels.layers.redis.courier import writer_of
-from nbchannels.layers.redis.scripts import script
 
 __all__ = ["COMMANDS", "Facts", "Finding", "Site", "examine", "findings", "tell"]
 
@@ -29,8 +28,9 @@ log = logging.getLogger("nbchannels")
 # Each command with arguments that are valid and change nothing but the key of the trial; ``@`` is
 # that key.
 _TRIALS = """
-EXISTS @|EXPIRE @ 1|HDEL @ f|HGET @ f|HGETALL @|HINCRBY @ f 1|HMGET @ f|HSET @ f 1|HSTRLEN @ f
-HVALS @|LLEN @|LPOP @ 1|LRANGE @ 0 0|RPUSH @ v|SADD @ m|SCARD @|SISMEMBER @ m|SMEMBERS @|SREM @ m
+EXISTS @|EXPIRE @ 1|HDEL @ f|HGET @ f|HGETALL @|HINCRBY @ f 1|HMGET @ f|HSET @ f 1
+HSETNX @ f 1|HSTRLEN @ f|HVALS @|LLEN @|LPOP @ 1|LRANGE @ 0 0|RPUSH @ v|SADD @ m|SCARD @
+SISMEMBER @ m|SMEMBERS @|SREM @ m
 SET @ v EX 1|TTL @|XACK @ g 0-1|XADD @ * f v|XCLAIM @ g c 0 0-1|XDEL @ 0-1|XGROUP CREATE @ g 0
 XLEN @|XPENDING @ g|XRANGE @ - + COUNT 1|XREADGROUP GROUP g c COUNT 1 STREAMS @ >
 XREVRANGE @ + - COUNT 1|ZADD @ 1 m|ZCARD @|ZRANGE @ 0 0|ZRANGEBYSCORE @ 0 0|ZREM @ m
@@ -45,9 +45,7 @@ COMMANDS = (
 
 #: KEYS: one of its own. ARGV: publish command, a channel of its own.
 #: Returns names of commands, and what Redis says against them.
-_TRY = script(
-    "try",
-    f"""
+_TRY = f"""
 local trials, denied = '{_TRIALS}', {{}}
 local function try(words)
   local answer = redis.pcall(unpack(words))
@@ -65,8 +63,7 @@ for trial in string.gmatch(trials, '[^|]+') do
 end
 try({{ARGV[1], ARGV[2], ''}})
 return denied
-""",
-)
+"""
 
 
 class Site(NamedTuple):
@@ -238,7 +235,7 @@ async def _denied(asked: _Asked, site: Site) -> list[tuple[str, str]]:
         return is_denied
 
     if not note("EVALSHA", await asked("EVALSHA", "0" * 40, 1, site.key)):
-        answer = await asked("EVAL", _TRY.text, 1, site.key, site.publish, site.key)
+        answer = await asked("EVAL", _TRY, 1, site.key, site.publish, site.key)
         if not note("EVAL", answer) and isinstance(answer, list):
             words = [word.decode("utf-8", "replace") for word in answer]
             said = zip(words[::2], words[1::2], strict=True)
@@ -246,6 +243,10 @@ async def _denied(asked: _Asked, site: Site) -> list[tuple[str, str]]:
     note("PING", await asked("PING"))
     listen = "SSUBSCRIBE" if site.publish == "SPUBLISH" else "SUBSCRIBE"
     note(listen, await asked(listen, site.key))
+    if listen == "SSUBSCRIBE":
+        note("ASKING", await asked("ASKING"))
+    unlisten = listen.replace("SUBSCRIBE", "UNSUBSCRIBE")
+    note(unlisten, await asked(unlisten, site.key))
     return denied
 
 

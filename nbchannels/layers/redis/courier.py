@@ -18,6 +18,7 @@ from typing import Any
 
 from redis.exceptions import (
     AskError,
+    AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
@@ -215,6 +216,7 @@ class Courier:
                     call.future.set_exception(self._unanswered(call, "the connection broke"))
                     continue
                 call.arguments, call.packed = arguments, packed(arguments)
+            call.lost = True
             self._pending.appendleft(call)
         self._waiting.clear()
 
@@ -224,8 +226,8 @@ class Courier:
                 answer = await connection.read_response(
                     disable_decoding=True, timeout=math.inf, disconnect_on_error=False
                 )
-            except ResponseError as error:
-                answer = error
+            except (ResponseError, AuthenticationError, BusyLoadingError) as error:
+                answer = error  # the latter two are connection errors to redis-py, and are answers
             if not self._waiting:  # it says so to everybody: too many connections, for one
                 raise (
                     answer
@@ -264,6 +266,8 @@ class Courier:
             writer_of(self._connection).write(b"".join(parts))
 
     def _answer(self, call: Call, answer: Any) -> None:
+        if isinstance(answer, (ReadOnlyError, *_TEMPORARY)):
+            call.refused()
         if isinstance(answer, ReadOnlyError):  # it is no primary any more: find the new one
             self._refused(answer)
             self._later(call)

@@ -90,6 +90,7 @@ class _NodeCourier(Courier):
 
     def _answer(self, call: Call, answer: Any) -> None:
         if isinstance(answer, (AskError, ClusterDownError, TryAgainError)):  # MOVED is an AskError
+            call.refused()
             if isinstance(answer, ClusterDownError):
                 self._refused(answer)
                 self._probe = call.key

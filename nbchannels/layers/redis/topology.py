@@ -97,7 +97,8 @@ def ways(hosts: Any) -> Way:
         if isinstance(address, tuple | list) and len(address) == 2:
             address = f"redis://{address[0]}:{address[1]}"
         return _url(str(address), options)
-    raise InvalidChannelLayerError(f"hosts has {host!r}; it may have {_HOW}")
+    what = f"a dict with {', '.join(map(str, host))}" if isinstance(host, Mapping) else repr(host)
+    raise InvalidChannelLayerError(f"hosts has {what}; it may have {_HOW}")
 
 
 def _ours(options: dict[str, Any]) -> dict[str, Any]:
