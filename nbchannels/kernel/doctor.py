@@ -110,7 +110,7 @@ def _is_reached(found: list[Finding], layer: Any) -> bool:
     connection = layer.connection
     try:
         connection.start()
-        bridge.run(connection.call("names", {}), PATIENCE)
+        bridge.run(connection.call("consumers", {}), PATIENCE)  # the server knows these itself
     except (ChannelsError, TimeoutError) as error:
         found.append(_unreached(connection, error))
         return False

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbchannels.bridge import bridge
+from nbchannels.exceptions import LayerUnavailable
 from nbchannels.kernel import diagnoses
 from nbchannels.kernel.direct import is_direct
 from nbchannels.kernel.discovery import connect_to
@@ -73,7 +74,11 @@ def report() -> str:
         f"{statistics['dropped']} dropped, {statistics['expired']} expired; "
         f"history {statistics['history_bytes'] / 2**20:.1f} MiB"
     )
-    lines += [] if trouble else _groups(layer, 10)
+    if not trouble:
+        try:
+            lines += _groups(layer, 10)
+        except LayerUnavailable as error:  # it was not known a moment ago
+            lines.append(f"! {error}")
     consumers = here(layer)
     if consumers:
         lines += ["consumers of this kernel:", *consumers]

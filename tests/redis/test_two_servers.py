@@ -270,8 +270,32 @@ def test_a_kernel_on_another_redis_than_its_server_is_told(
             kernel.end()
 
 
+def test_while_redis_stands_still_the_server_and_its_kernels_say_so(site: Site) -> None:
+    site.a.say("%load_ext nbchannels")
+
+    def trouble() -> str:
+        return ask(site.one, "GET", "api/status")["layer"]["trouble"] or ""
+
+    assert trouble() == ""
+    site.redis.freeze()
+    try:
+        status, text = ask(site.one, "POST", "api/groups/still", {"n": 1})
+        assert status == 503
+        assert "does not answer" in text
+        eventually(lambda: "does not answer" in trouble(), True)
+        eventually(lambda: "what is sent now fails" in site.a.say("%channels"), True)
+        assert "the server is there, but Redis at" in site.a.say("%channels doctor")
+    finally:
+        site.redis.thaw()
+    eventually(trouble, "")
+    eventually(lambda: "! Redis at" in site.a.say("%channels"), False)
+    assert "on the Redis primary" in site.a.say("print(nb.Group('still').send({'n': 2}))")
+
+
 # The last: of its server and kernel nothing is left.
 def test_jobs_of_a_server_that_was_killed_come_back_marked(site: Site) -> None:
+    site.b.say("there = nb.Group('left').subscribe(lambda m: None)")
+    eventually(lambda: len(ask(site.one, "GET", "api/groups/left/presence")["presence"]), 1)
     site.b.say(
         "taken = []\n"
         "@nb.consume('heavy')\n"
@@ -291,5 +315,5 @@ def test_jobs_of_a_server_that_was_killed_come_back_marked(site: Site) -> None:
     eventually(
         lambda: site.script.say("print(sorted(came))"), "[(0, True), (1, False), (2, False)]"
     )
-    gone = ask(site.one, "GET", "api/groups/attended/presence")["presence"]
-    assert all(one["label"] != "b.ipynb" for one in gone)
+    # Its people are gone with it.
+    eventually(lambda: ask(site.one, "GET", "api/groups/left/presence")["presence"], [])
