@@ -109,7 +109,7 @@ class Server:
         found = self.ask("POST", "api/kernels", {})["id"]
         client = BlockingKernelClient()
         client.load_connection_file(str(self.folder / "runtime" / f"kernel-{found}.json"))
-        client.start_channels()
+        client.start_channels(hb=False)  # one that is slow would be taken for dead
         client.wait_for_ready(60)
         return client
 

@@ -365,7 +365,7 @@ def test_a_kernel_of_a_real_server_knows_where_it_is(tmp_path: Path):
         kernel = ask("POST", "api/kernels", {"name": "python3"})
         client = BlockingKernelClient()
         client.load_connection_file(str(runtime / f"kernel-{kernel['id']}.json"))
-        client.start_channels()
+        client.start_channels(hb=False)  # one that is slow would be taken for dead
         try:
             client.wait_for_ready(timeout=30)
             said: list[str] = []
