@@ -64,7 +64,7 @@ def test_after_kill_9_the_page_tries_within_5_seconds_and_shows_the_gap(
         low, high = plot["range"]
         middle = (gap["from"] + gap["to"]) / 2
         tag = view.element.locator(".nbc-cursor-tag.nbc-alert")
-        lost = notebook.page.locator(".jp-Dialog button.jp-mod-accept")
+        lost = notebook.page.locator(".jp-Dialog .jp-Dialog-footer button")
         for tried in range(40):
             # JupyterLab tells of the lost server when it likes, over everything else.
             for dialog in lost.all():
