@@ -59,10 +59,15 @@ def put():
 
 
 def finding(pattern):
-    """The one finding whose text has this."""
-    found = [f for f in examine() if re.search(pattern, f.what)]
-    assert len(found) == 1, "\n".join(map(str, examine()))
-    return found[0]
+    """The one finding whose text has this; what a consumer did is known a moment after it did."""
+    deadline = time.monotonic() + 10
+    while True:
+        all_found = examine()
+        found = [f for f in all_found if re.search(pattern, f.what)]
+        if found or time.monotonic() > deadline:
+            assert len(found) == 1, "\n".join(map(str, all_found))
+            return found[0]
+        time.sleep(0.02)
 
 
 def is_silent(pattern):
