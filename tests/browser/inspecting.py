@@ -73,8 +73,17 @@ class Inspector:
         return self.section(section).locator(".nbc-row:visible")
 
     def select(self, section: str, text: str) -> Locator:
-        """Select a row and return its details."""
-        self.row(section, text).click()
+        """Select a row and return its details; a list moves while it is clicked, then once more."""
+        selected = self.section(section).locator(".nbc-row[aria-selected=true]").first
+        for attempt in range(10):
+            self.row(section, text).click()
+            try:
+                expect(selected).to_contain_text(text, timeout=2_000)
+            except AssertionError:
+                if attempt == 9:
+                    raise
+            else:
+                break
         detail = self.section(section).locator(".nbc-detail")
         detail.wait_for(timeout=PATIENCE)
         return detail
