@@ -131,6 +131,7 @@ COVERED_BY: dict[str, str] = {
     "layers.redis.process_scripts": "tests/redis/test_upkeep.py",
     "layers.redis.queue_scripts": "tests/redis/test_machine.py",
     "layers.redis.queues": "tests/redis/test_work.py",
+    "layers.redis.running": "tests/redis/test_living.py",
     "layers.redis.sending": "tests/redis/test_faults.py",
     "layers.redis.settling": "tests/redis/test_work.py",
     "layers.redis.slots": "tests/redis/test_cluster_layer.py",

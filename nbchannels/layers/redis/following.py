@@ -2,21 +2,18 @@
 
 import functools
 import time
-from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from nbchannels.layers.cursor import Page, Start
 from nbchannels.layers.groups import LogCursor
-from nbchannels.layers.hosted import PAGE, PAGE_BYTES, HostedLayer
+from nbchannels.layers.hosted import PAGE, PAGE_BYTES
 from nbchannels.layers.mailbox import Mailbox
 from nbchannels.layers.presence import joined
 from nbchannels.layers.redis.groups import Groups
-from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.presence import Presence, of_itself, this_script
-from nbchannels.layers.redis.upkeep import Upkeep
+from nbchannels.layers.redis.running import RunningLayer
 from nbchannels.names import (
     PROBLEMS,
-    is_process_local,
     require_channel_name,
     require_group_name,
 )
@@ -28,23 +25,11 @@ T = TypeVar("T")
 BEGAN = time.time()
 
 
-class FollowingLayer(HostedLayer):
+class FollowingLayer(RunningLayer):
     """The groups, as users call them. The parts are made by `RedisChannelLayer`."""
 
     _groups: Groups
-    _inboxes: Inboxes
     _presence: Presence
-    _upkeep: Upkeep
-
-    def soon(self, function: Callable[[], None]) -> None:
-        """Call a function on the layer's loop, from any thread."""
-        raise NotImplementedError
-
-    async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        raise NotImplementedError
-
-    def _is_here(self, channel: str) -> bool:
-        return is_process_local(channel) and self._inboxes.is_here(channel)
 
     # Members.
 

@@ -5,12 +5,11 @@ in memory, so that whoever hosts this layer works on it in the same way. All inp
 the thread ``nbchannels``; other loops await.
 """
 
-import asyncio
 import contextlib
 import itertools
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from nbchannels.bridge import bridge
@@ -174,11 +173,6 @@ class RedisChannelLayer(SendingLayer, FollowingLayer, TakingLayer):
         """See `HostedLayer.commons`: of this Redis and this prefix."""
         return await self._on_loop(self._upkeep.commons())
 
-    def soon(self, function: Callable[[], None]) -> None:
-        """Call a function on the layer's loop, from any thread."""
-        if not self._is_closed:
-            bridge.call(function)
-
     def new_log(self, epoch: str, before: tuple[str, ...], top: int = 0, edge: int = 0) -> Any:
         """An empty log with a number of its own."""
         return self._registry.new_log(epoch, before, top, edge)
@@ -209,15 +203,6 @@ class RedisChannelLayer(SendingLayer, FollowingLayer, TakingLayer):
         self._queues.doubt_all()
         self._inboxes.doubt_all()
         self._upkeep.connected()
-
-    async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the layer's loop."""
-        if self._is_closed:
-            coroutine.close()
-            raise LayerUnavailable(f"the layer at {self.backbone.where} is closed")
-        if bridge.here:
-            return await coroutine
-        return await asyncio.wrap_future(bridge.start(coroutine))
 
     # The layer as a whole.
 

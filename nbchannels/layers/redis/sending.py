@@ -6,15 +6,12 @@ from concurrent.futures import Future
 
 from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelFull, ChannelsError, LayerUnavailable, SendTimeout
-from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.mailbox import Dialogue
 from nbchannels.layers.producers import Producer
-from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.groups import Groups
-from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.outbox import Outbox, Parcel
 from nbchannels.layers.redis.posting import Posting
-from nbchannels.layers.redis.upkeep import Upkeep
+from nbchannels.layers.redis.running import RunningLayer
 from nbchannels.names import is_process_local
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
@@ -22,17 +19,13 @@ from nbchannels.typing import Kind
 __all__ = ["SendingLayer"]
 
 
-class SendingLayer(HostedLayer):
+class SendingLayer(RunningLayer):
     """How messages come to Redis. The parts are made by `RedisChannelLayer`."""
 
-    backbone: Backbone
     _groups: Groups
     _posting: Posting
-    _inboxes: Inboxes
-    _upkeep: Upkeep
     _outbox: Outbox
     _sequences: Iterator[int]
-    _is_closed: bool
 
     def submit(
         self,
@@ -70,9 +63,6 @@ class SendingLayer(HostedLayer):
     ) -> None:
         if not future.cancelled() and future.exception() is None:
             self._observe(kind, name, encoded, self._clock(), sender, future.result())
-
-    def _is_here(self, channel: str) -> bool:
-        return is_process_local(channel) and self._inboxes.is_here(channel)
 
     def _put_here(
         self,

@@ -2,23 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from nbchannels.encoding import encode
 from nbchannels.exceptions import EncodingError, LayerUnavailable
 from nbchannels.layers.deadletters import DeadLetter, Reason
-from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.leases import MOST_RETURNS
 from nbchannels.layers.mailbox import Letter, Mailbox
 from nbchannels.layers.receiving import no_dead
-from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.entries import pack_letter
 from nbchannels.layers.redis.graveyard import Graveyard
-from nbchannels.layers.redis.inboxes import Inboxes
 from nbchannels.layers.redis.queues import Queues
+from nbchannels.layers.redis.running import RunningLayer
 from nbchannels.layers.redis.sealing import Seal
-from nbchannels.layers.redis.upkeep import Upkeep
 from nbchannels.layers.scouts import Scout
 from nbchannels.layers.serving import Waiter
 from nbchannels.names import is_process_local, new_channel_name, require_channel_name
@@ -29,22 +25,12 @@ __all__ = ["TakingLayer"]
 T = TypeVar("T")
 
 
-class TakingLayer(HostedLayer):
+class TakingLayer(RunningLayer):
     """How messages come out of Redis. The parts are made by `RedisChannelLayer`."""
 
-    backbone: Backbone
     seal: Seal
     graveyard: Graveyard
     _queues: Queues
-    _inboxes: Inboxes
-    _upkeep: Upkeep
-
-    def soon(self, function: Callable[[], None]) -> None:
-        """Call a function on the layer's loop, from any thread."""
-        raise NotImplementedError
-
-    async def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        raise NotImplementedError
 
     # Taking.
 
