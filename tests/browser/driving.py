@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.jupyter import ROOT, Jupyter
 
@@ -28,6 +29,18 @@ KNOWN = (
 )
 #: What a browser says about a server that is not there.
 AWAY = (r"net::ERR_", r"WebSocket", r"Failed to fetch", r"NetworkError", r"status of 50\d")
+
+
+def click(found: Locator, button: Literal["left", "right"] = "left") -> None:
+    """Click what is found now: an element of a list shows one row after the other, or none."""
+    for attempt in range(10):
+        try:
+            found.click(button=button, timeout=2_000)
+        except PlaywrightTimeout:
+            if attempt == 9:
+                raise
+        else:
+            return
 
 
 class View:

@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.driving import PATIENCE, NotebookPage, Visitor
+from tests.browser.driving import PATIENCE, NotebookPage, Visitor, click
 from tests.browser.jupyter import Jupyter
 
 PANELS = ("Groups", "Messages", "Channels", "Consumers", "Problems", "Clients", "Layer")
@@ -72,11 +72,15 @@ class Inspector:
     def rows(self, section: str) -> Locator:
         return self.section(section).locator(".nbc-row:visible")
 
+    def pick(self, section: str, text: str, button: Literal["left", "right"] = "left") -> None:
+        """Click a row."""
+        click(self.row(section, text), button)
+
     def select(self, section: str, text: str) -> Locator:
         """Select a row and return its details; a list moves while it is clicked, then once more."""
         selected = self.section(section).locator(".nbc-row[aria-selected=true]").first
         for attempt in range(10):
-            self.row(section, text).click()
+            self.pick(section, text)
             try:
                 expect(selected).to_contain_text(text, timeout=2_000)
             except AssertionError:
@@ -101,7 +105,7 @@ class Inspector:
 
     def menu(self, section: str, text: str) -> list[str]:
         """The labels of a row's menu, which stays open."""
-        self.row(section, text).click(button="right")
+        self.pick(section, text, "right")
         items = self.page.locator(".lm-Menu:visible .lm-Menu-item[data-type=command]")
         items.first.wait_for(timeout=PATIENCE)
         return [

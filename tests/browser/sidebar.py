@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Locator
 
-from tests.browser.driving import PATIENCE, NotebookPage
+from tests.browser.driving import PATIENCE, NotebookPage, click
 
 BADGE = "() => document.querySelector('.lm-TabBar-tab.nbc-badged')?.dataset.nbcBadge ?? ''"
 CHIP = "() => document.querySelector('.nbc-status-chip')?.textContent ?? ''"
@@ -29,6 +29,10 @@ class Sidebar:
 
     def row(self, section: str, text: str) -> Locator:
         return self.section(section).locator(".nbc-row:visible", has_text=text).first
+
+    def pick(self, section: str, text: str) -> None:
+        """Click a row."""
+        click(self.row(section, text))
 
     @property
     def opened(self) -> list[str]:

@@ -117,16 +117,21 @@ def notebook(visitor: Visitor, jupyter: Jupyter) -> NotebookPage:
     return visitor.open("evil.ipynb")
 
 
+#: Where the selected row of a section stands in its list; 0: nowhere.
+PLACE = """section => Number(document.querySelector(
+  `#nbchannels-section-${section} [role=option][aria-selected=true]`)?.ariaPosInSet ?? 0)"""
+
+
 def walk(inspector: Inspector, section: str, count: int) -> None:
-    """Open each row of a list, one after the other."""
+    """Open so many rows of a list, one after the other; what comes meanwhile stands above them."""
     place = inspector.section(section)
     place.get_by_role("listbox").focus()
     inspector.page.keyboard.press("Home")
     inspector.page.keyboard.press("Enter")
     place.locator(".nbc-detail").wait_for()
-    selected = place.locator("[role=option][aria-selected=true]")
+    moved = f"([section, before]) => ({PLACE})(section) > before"
     for position in range(1, count + 1):
-        expect(selected).to_have_attribute("aria-posinset", str(position))
+        inspector.notebook.wait(moved, [section, position - 1])
         if position < count:
             inspector.page.keyboard.press("ArrowDown")
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, WebSocket
 
 from tests.browser.conftest import serving, visiting
-from tests.browser.driving import PATIENCE
+from tests.browser.driving import PATIENCE, click
 from tests.browser.jupyter import Jupyter
 from tests.browser.sidebar import BADGE, Sidebar
 
@@ -232,7 +232,7 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
           client.call = (method, args) => { asked.push(method); return original(method, args); };
         }"""
     )
-    row.click()
+    click(row)
     detail = closed.section("problems").locator(".nbc-detail")
     tree = detail.locator(".nbc-letter [role=tree]")
     tree.wait_for(timeout=PATIENCE)
@@ -244,7 +244,7 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
 
     # At its consumer it is fetched when it is opened.
     closed.open("consumers")
-    closed.row("consumers", "failing.work").click()
+    closed.pick("consumers", "failing.work")
     letter = closed.section("consumers").locator(".nbc-letter")
     letter.wait_for(timeout=PATIENCE)
     assert closed.page.evaluate(asked) == 1
@@ -263,7 +263,7 @@ def test_a_consumer_that_fails_is_told_of_and_its_message_can_be_seen(
     while closed.section("problems").locator(".nbc-row:visible").count():
         first = closed.section("problems").locator(".nbc-row:visible").first
         text = first.inner_text()
-        first.click()
+        click(first)
         closed.section("problems").locator(".nbc-action", has_text="Dismiss").click()
         closed.notebook.wait(
             "text => ![...document.querySelectorAll('#nbchannels-section-problems .nbc-row')]"

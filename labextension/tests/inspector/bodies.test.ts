@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Announcements } from '../../src/inspector/announcements';
 import { SendForm } from '../../src/inspector/actions/sendform';
@@ -330,6 +330,46 @@ describe('a long list', () => {
     list.element.scrollTop = 400;
     list.set([{ key: 'new' }, ...items(100)]);
     expect(list.element.scrollTop).toBe(440);
+  });
+
+  it('keeps each row in its place while the pointer moves over it', async () => {
+    const { list, chosen } = make();
+    const keys = (): string[] => [...list.element.querySelectorAll('.nbc-row:not([hidden])')].map(row => row.textContent);
+    const point = (type: string): boolean => list.element.dispatchEvent(new Event(type));
+    list.set(items(3));
+    await frame();
+    point('pointermove');
+    list.set([{ key: 'new' }, { key: 'k2' }, { key: 'k0' }]);
+    await frame();
+    expect(keys()).toEqual(['k0', 'k1', 'k2']);
+    list.element.querySelector('.nbc-row')!.dispatchEvent(new MouseEvent('mousedown', { button: 0, detail: 1, bubbles: true }));
+    expect(chosen).toEqual(['open k0']);
+    point('pointerleave');
+    await frame();
+    expect(keys()).toEqual(['new', 'k2', 'k0']);
+    // The pointer stays, and comes to rest.
+    point('pointermove');
+    list.set(items(2));
+    await frame();
+    expect(keys()).toEqual(['new', 'k2', 'k0']);
+    await vi.waitFor(() => { expect(keys()).toEqual(['k0', 'k1']); }, 5000);
+    // The keys go by what there is.
+    point('pointermove');
+    list.set([{ key: 'first' }, ...items(2)]);
+    press(list, 'Home');
+    expect(chosen.at(-1)).toBe('point first');
+  });
+
+  it('goes on with what took the place of a row that is gone', async () => {
+    const { list, chosen } = make();
+    list.set(items(5));
+    list.select('k2');
+    list.set(items(5).filter(({ key }) => key !== 'k2'));
+    await frame();
+    press(list, 'ArrowDown');
+    list.set(items(5).filter(({ key }) => key !== 'k2' && key !== 'k3'));
+    press(list, 'ArrowUp');
+    expect(chosen).toEqual(['open k2', 'point k3', 'point k1']);
   });
 });
 

@@ -5,6 +5,8 @@ import { element } from '../../views/dom';
 const MARGIN = 4;
 /** When the height is not known yet. */
 const GUESS = 400;
+/** Milliseconds after the last move of the pointer over the list for which no row changes its place. */
+const STILL = 1000;
 
 /** One row of the list: made once, shown with one item after the other. */
 export interface RowView<T> {
@@ -30,14 +32,21 @@ let lists = 0;
 
 /**
  * A long list of which only the rows in sight are in the page. A listbox for assistive technology; arrows, Home, End, Page
- * up and down, Enter and the menu key work. Who has scrolled away from the top stays where they are when rows come above.
+ * up and down, Enter and the menu key work. Who has scrolled away from the top stays where they are when rows come above;
+ * while the pointer moves over the list, each row keeps its place, so that what is clicked is what was meant.
  */
 export class VirtualList<T extends { readonly key: string }> implements Disposer {
   readonly element = element('div', 'nbc-list');
   private readonly canvas = element('div', 'nbc-list-canvas');
   private readonly pool: { readonly view: RowView<T>; key: string | null; index: number }[] = [];
   private items: readonly T[] = [];
+  /** What the list shows next, as soon as the pointer has come to rest. */
+  private waiting: readonly T[] | null = null;
+  private moved = -Infinity;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private active: string | null = null;
+  /** Where the active item was seen last: what takes its place is next when it has gone. */
+  private place = -1;
   private frame = 0;
   private readonly id = `nbc-list-${++lists}`;
 
@@ -54,6 +63,12 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
     root.addEventListener('keydown', event => {
       this.key(event);
     });
+    root.addEventListener('pointermove', () => {
+      this.moved = performance.now();
+    });
+    root.addEventListener('pointerleave', () => {
+      this.release();
+    });
     root.addEventListener('mousedown', event => {
       this.pick(event);
     });
@@ -69,22 +84,22 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
     return this.items.find(item => item.key === this.active) ?? null;
   }
 
-  /** Show these items. */
+  /** Show these items; while the pointer moves over the list, those that are new wait. */
   set(items: readonly T[]): void {
-    const { scrollTop } = this.element;
-    const { height } = this.options;
-    const anchor = scrollTop >= height ? this.items[Math.floor(scrollTop / height)] : undefined;
-    const before = this.items.length;
-    this.items = items;
-    if (before !== items.length) {
-      this.canvas.style.height = `${items.length * height}px`;
+    const rest = this.moved + STILL - performance.now();
+    if (rest <= 0 || items.length === 0 || this.items.length === 0) {
+      this.put(items);
+      return;
     }
-    if (anchor !== undefined) {
-      const index = items.findIndex(item => item.key === anchor.key);
-      if (index !== -1 && index !== Math.floor(scrollTop / height)) {
-        this.element.scrollTop = index * height + (scrollTop % height);
+    const known = new Map(items.map(item => [item.key, item]));
+    this.items = this.items.map(item => known.get(item.key) ?? item);
+    this.waiting = items;
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      if (this.waiting !== null) {
+        this.set(this.waiting);
       }
-    }
+    }, rest);
     this.request();
   }
 
@@ -92,12 +107,14 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
   select(key: string | null, how: Selected = 'open'): void {
     if (key !== this.active || how === 'open') {
       this.active = key;
+      this.place = this.items.findIndex(item => item.key === key);
       this.options.selected(this.current, how);
       this.request();
     }
   }
 
   dispose(): void {
+    clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
   }
 
@@ -109,6 +126,37 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
         this.paint();
       });
     }
+  }
+
+  /** Nobody points at a row: show what has come. */
+  private release(): void {
+    this.moved = -Infinity;
+    if (this.waiting !== null) {
+      this.put(this.waiting);
+    }
+  }
+
+  private put(items: readonly T[]): void {
+    const { scrollTop } = this.element;
+    const { height } = this.options;
+    const anchor = scrollTop >= height ? this.items[Math.floor(scrollTop / height)] : undefined;
+    const before = this.items.length;
+    this.items = items;
+    this.waiting = null;
+    if (before !== items.length) {
+      this.canvas.style.height = `${items.length * height}px`;
+    }
+    if (anchor !== undefined) {
+      const index = items.findIndex(item => item.key === anchor.key);
+      if (index !== -1 && index !== Math.floor(scrollTop / height)) {
+        this.element.scrollTop = index * height + (scrollTop % height);
+      }
+    }
+    if (this.active !== null) {
+      const index = items.findIndex(item => item.key === this.active);
+      this.place = index === -1 ? this.place : index;
+    }
+    this.request();
   }
 
   private paint(): void {
@@ -181,12 +229,14 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
   }
 
   private key(event: KeyboardEvent): void {
+    this.release();
     const { height } = this.options;
     const page = Math.max(1, Math.floor(this.element.clientHeight / height) - 1);
-    const index = this.items.findIndex(item => item.key === this.active);
+    const found = this.items.findIndex(item => item.key === this.active);
+    const index = found === -1 ? this.place : found;
     const last = this.items.length - 1;
     const to: Readonly<Record<string, number>> = {
-      ArrowDown: index + 1,
+      ArrowDown: found === -1 && index !== -1 ? index : index + 1,
       ArrowUp: index === -1 ? 0 : index - 1,
       PageDown: index + page,
       PageUp: index - page,
@@ -194,7 +244,7 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
       End: last
     };
     const next = to[event.key];
-    const item = this.items[index];
+    const item = this.items[found];
     if (next !== undefined && last >= 0) {
       this.reveal(Math.min(Math.max(next, 0), last));
     } else if ((event.key === 'Enter' || event.key === ' ') && item !== undefined) {
