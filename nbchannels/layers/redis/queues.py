@@ -191,6 +191,7 @@ class Queues:
         want, receives = layer.wanted(channel)
         if want <= 0:
             return False
+        self.settlements.flush()
         stamp, waiting, *found = await layer.backbone.run(
             TAKE,
             self._keys(channel, "queue", "meta", "back"),

@@ -1,6 +1,7 @@
 """What became of messages that were taken: told to Redis together, and until it knows."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -11,8 +12,8 @@ from nbchannels.layers.registry import Registry
 
 __all__ = ["Settlements"]
 
-#: Messages of one call; seconds between two attempts.
-MOST, PAUSE = 256, 0.5
+#: Messages of one call; seconds between two attempts, and that a message waits for others.
+MOST, PAUSE, LINGER = 256, 0.5, 0.002
 
 
 class Layer(Protocol):
@@ -36,6 +37,10 @@ class Settlements:
     def __init__(self, layer: Layer, told: Callable[[str, list[bytes]], None]) -> None:
         self._layer = layer
         self._told = told
+        # Added by any thread, and not looked at by the loop.
+        self._fresh: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._is_woken = False
+        self._is_closed = False
         self._waiting: dict[str, list[tuple[Any, ...]]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -52,11 +57,22 @@ class Settlements:
             returns: how often its holders died.
             data: that goes to the back.
         """
-        self._layer.soon(lambda: self._add(channel, (id_, what, size, returns, data)))
+        self._fresh.append((channel, (id_, what, size, returns, data)))
+        if not self._is_woken:  # the loop resets it before it looks: nothing is left behind
+            self._is_woken = True
+            self._layer.soon(self._wake)
 
-    def _add(self, channel: str, settlement: tuple[Any, ...]) -> None:
-        self._waiting.setdefault(channel, []).append(settlement)
-        if self._task is None:
+    def _wake(self) -> None:
+        if self._is_woken:
+            asyncio.get_running_loop().call_later(LINGER, self.flush)
+
+    def flush(self) -> None:
+        """Tell now, together with whatever else is written in this turn of the loop."""
+        self._is_woken = False
+        while self._fresh:
+            channel, settlement = self._fresh.popleft()
+            self._waiting.setdefault(channel, []).append(settlement)
+        if self._waiting and self._task is None and not self._is_closed:
             self._task = asyncio.get_running_loop().create_task(self._write_all())
 
     async def _write_all(self) -> None:
@@ -92,6 +108,8 @@ class Settlements:
 
     async def close(self) -> None:
         """Wait a moment until all is told."""
+        self.flush()
+        self._is_closed = True
         if self._task is not None:
             await asyncio.wait([self._task], timeout=1.0)
             if self._task is not None:
