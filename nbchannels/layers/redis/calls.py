@@ -77,4 +77,5 @@ class Call:
 def packed(arguments: Sequence[Argument]) -> bytes:
     """A command as Redis reads it."""
     command: Any = tuple(arguments)
-    return hiredis.pack_command(command)
+    written: bytes = hiredis.pack_command(command)
+    return written

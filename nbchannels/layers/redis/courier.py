@@ -32,6 +32,7 @@ from redis.exceptions import ConnectionError as Broken
 
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.calls import Again, Argument, Call, Unanswered, packed
+from nbchannels.layers.redis.errands import Answer
 from nbchannels.layers.redis.replies import read, writer_of
 from nbchannels.layers.redis.scripts import Script
 
@@ -135,8 +136,7 @@ class Courier:
     def _call(
         self, arguments: Sequence[Argument], script: Script | None, again: Again | None = None
     ) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future = Answer(loop=asyncio.get_running_loop())
         if self._is_closed:
             future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
             return future
@@ -241,14 +241,19 @@ class Courier:
         self._schedule()
 
     def _schedule(self) -> None:
-        """Write what is asked in this turn of the loop together, at its end."""
+        """Write what is asked first in a turn of the loop at once, and the rest at its end."""
         if not self._is_scheduled and self._connection is not None and self._pending:
             self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._write)
+            asyncio.get_running_loop().call_soon(self._write_rest)
+            self._write()
+
+    def _write_rest(self) -> None:
+        self._is_scheduled = False
+        self._write()
 
     def _write(self) -> None:
-        self._is_scheduled = False
-        if self._connection is None:
+        # One that was aborted has not ended yet, and carries nothing any more.
+        if self._connection is None or writer_of(self._connection).transport.is_closing():
             return
         pending, waiting = self._pending, self._waiting
         parts: list[bytes] = []

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.errands import Errand
 from nbchannels.layers.redis.queue_scripts import SETTLE
 from nbchannels.layers.registry import Registry
 
@@ -42,12 +43,13 @@ class Settlements:
         self._is_woken = False
         self._is_closed = False
         self._waiting: dict[str, list[tuple[Any, ...]]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._is_busy = False
+        self._errand: Errand | None = None
 
     def add(
         self, channel: str, id_: bytes, what: str, size: int, returns: int = 0, data: bytes = b""
     ) -> None:
-        """Say what became of a message; soon, together with others. From any thread.
+        """Say what became of a message; if it is done, soon, with others. From any thread.
 
         Args:
             channel: it came from.
@@ -58,7 +60,9 @@ class Settlements:
             data: that goes to the back.
         """
         self._fresh.append((channel, (id_, what, size, returns, data)))
-        if not self._is_woken:  # the loop resets it before it looks: nothing is left behind
+        if what != "done":  # somebody else may wait for it
+            self._layer.soon(self.flush)
+        elif not self._is_woken:  # the loop resets it before it looks: nothing is left behind
             self._is_woken = True
             self._layer.soon(self._wake)
 
@@ -72,8 +76,9 @@ class Settlements:
         while self._fresh:
             channel, settlement = self._fresh.popleft()
             self._waiting.setdefault(channel, []).append(settlement)
-        if self._waiting and self._task is None and not self._is_closed:
-            self._task = asyncio.get_running_loop().create_task(self._write_all())
+        if self._waiting and not self._is_busy and not self._is_closed:
+            self._is_busy = True
+            self._errand = Errand(self._write_all())
 
     async def _write_all(self) -> None:
         try:
@@ -86,7 +91,7 @@ class Settlements:
                     del self._waiting[channel]
                 await self._write(channel, some)
         finally:
-            self._task = None
+            self._is_busy = False
 
     async def _write(self, channel: str, settlements: list[tuple[Any, ...]]) -> None:
         layer = self._layer
@@ -110,7 +115,6 @@ class Settlements:
         """Wait a moment until all is told."""
         self.flush()
         self._is_closed = True
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=1.0)
-            if self._task is not None:
-                self._task.cancel()
+        if self._errand is not None:
+            await asyncio.wait([self._errand.over], timeout=1.0)
+            self._errand.cancel()
