@@ -27,8 +27,17 @@ KNOWN = (
     # Both ask once more for the session of a kernel that was removed under them.
     r"status of 404 .*/api/sessions/[0-9a-f-]{36}\?\d+\)",
 )
-#: What a browser says about a server that is not there.
-AWAY = (r"net::ERR_", r"WebSocket", r"Failed to fetch", r"NetworkError", r"status of 50\d")
+#: What a browser says about a server that is not there, and JupyterLab 4.6 when it is back: the
+#: kernels of the one that died are gone.
+AWAY = (
+    r"net::ERR_",
+    r"WebSocket",
+    r"Failed to fetch",
+    r"NetworkError",
+    r"status of 50\d",
+    r"status of 404 .*/api/kernels/[0-9a-f-]{36}\?\d+\)",
+    r"^page error: Cannot read properties of null \(reading 'kernel'\)$",
+)
 
 
 def click(found: Locator, button: Literal["left", "right"] = "left") -> None:
