@@ -22,10 +22,10 @@ from nbchannels.channel import Channel
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.manager import channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.redaction import HIDDEN
 from nbchannels.server.extension import URL_VARIABLE, NbChannels, reachable_url
 from nbchannels.server.host import Host
 from nbchannels.server.hub import Hub
-from nbchannels.redaction import HIDDEN
 
 MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
 
