@@ -83,6 +83,7 @@ def survey(file: BinaryIO, path: str) -> Layout:
 def _told(file: BinaryIO) -> Layout | None:
     """What the summary says; ``None`` without one of use."""
     library = mcap()
+    file.seek(0)
     reader = library.reader.make_reader(file, validate_crcs=True)
     summary = reader.get_summary()
     if summary is None or summary.statistics is None or not _is_sound(file):
@@ -122,13 +123,14 @@ def _walked(file: BinaryIO) -> Layout:
         file, emit_chunks=True, record_size_limit=size
     ).records  # chunks are verified when they are read
     layout = Layout([], {}, {}, None, is_complete=False)
-    before, is_complete = 0, False
+    before, is_complete, has_footer = 0, False, False
     while True:
         try:
             record = next(reader, None)
         except library.damage:
             break
-        if record is None:
+        if record is None:  # the magic behind the footer was there, too
+            is_complete = has_footer
             break
         here, before = before, file.tell()
         match record:
@@ -145,7 +147,7 @@ def _walked(file: BinaryIO) -> Layout:
             case records.Metadata():
                 layout.metadata[record.name] = record.metadata
             case records.Footer():
-                is_complete = True
+                has_footer = True
     return layout._replace(is_complete=is_complete)
 
 

@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from nbchannels.decoding import decode
@@ -27,6 +27,9 @@ from nbchannels.recording.extents import Extent, Layout, load, survey
 from nbchannels.tables import to_dataframe
 
 __all__ = ["Recording"]
+
+#: Gaps that are told one by one.
+MOST_TOLD = 10
 
 
 class Recording:
@@ -144,6 +147,24 @@ class Recording:
         """Seconds between the first message and the last."""
         return 0.0 if self.start is None or self.end is None else self.end - self.start
 
+    def warnings(self, groups: Container[str]) -> list[str]:
+        """What whoever uses these groups should know: sentences about what is missing."""
+        told = []
+        if not self.is_complete:
+            told.append(
+                f"{self.path} was not closed: its recorder was killed, or still records; "
+                f"{counted(self.messages, 'message')} can be read, what came after the last flush "
+                "is missing"
+            )
+        gaps = [gap for gap in self.gaps if not gap.group or gap.group in groups]
+        told += [f"{self.path}: {gap}" for gap in gaps[:MOST_TOLD]]
+        if len(gaps) > MOST_TOLD:
+            told.append(f"{self.path}: {len(gaps) - MOST_TOLD:,} more gaps")
+        if self.foreign:
+            topics = ", ".join(f"{topic} ({code})" for topic, code in sorted(self.foreign.items()))
+            told.append(f"{self.path}: encodings that nbchannels does not know: {topics}")
+        return told
+
     # Reading.
 
     def entries(
@@ -215,7 +236,7 @@ class Recording:
         numbers = itertools.count()
         moments: dict[str, int] = {}
         with self._opened() as file:
-            for extent, until in zip(extents, [*horizon[1:], None], strict=True):
+            for extent, until in zip(extents, [*horizon[1:], None], strict=False):
                 for item in self._items(file, extent):
                     moment = max(item.moment, moments.get(item.group, 0))
                     moments[item.group] = moment

@@ -1,9 +1,9 @@
-"""``replay``: what was asked for is checked, and what is missing is told, before anything is sent."""
+"""``replay``: what was asked for is checked, and what is missing is told, before it begins."""
 
 import asyncio
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from nbchannels.exceptions import InvalidName, RecordingError, shown
@@ -11,7 +11,6 @@ from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, get_channel_layer
 from nbchannels.names import require_group_name
 from nbchannels.reading import MessagesMissing
-from nbchannels.recording.entries import counted
 from nbchannels.recording.pace import require_speed
 from nbchannels.recording.reader import Recording
 from nbchannels.recording.replayer import Clock, Replay
@@ -20,8 +19,6 @@ __all__ = ["Into", "areplay", "replay"]
 
 #: Where to: one group for all, or another name for some; anything whose text is a group's name.
 Into: TypeAlias = "str | Mapping[str, Any] | Any | None"
-#: Gaps that are told one by one.
-MOST_TOLD = 10
 
 
 def replay(
@@ -34,6 +31,7 @@ def replay(
     *,
     alias: str = DEFAULT_CHANNEL_LAYER,
     channel_layer: BaseChannelLayer | None = None,
+    told: bool = False,
     clock: Clock | None = None,
 ) -> Replay:
     """Send what was recorded, as if it happened now; it runs by itself, and this returns at once.
@@ -52,6 +50,7 @@ def replay(
         stop: end so many seconds after it.
         alias: of the layer, in the configuration.
         channel_layer: the layer itself, instead of an alias.
+        told: do not warn of what is missing: who calls has said it.
         clock: for tests.
 
     Returns:
@@ -67,7 +66,7 @@ def replay(
     span = _span(start, stop)
     targets = _targets(recording, into, recording.require(groups))
     layer = channel_layer if channel_layer is not None else get_channel_layer(alias)
-    for sentence in _warnings(recording, set(targets)):
+    for sentence in [] if told else recording.warnings(set(targets)):
         warnings.warn(sentence, MessagesMissing, stacklevel=2)
     return Replay(recording, layer, targets, wanted, span, clock)
 
@@ -114,21 +113,3 @@ def _targets(recording: Recording, into: Into, wanted: set[str]) -> dict[str, st
         if recording.gaps:
             raise RecordingError(f"nothing in {recording.path} can be read: {recording.gaps[0]}")
     return chosen
-
-
-def _warnings(recording: Recording, wanted: set[str]) -> Iterator[str]:
-    """What whoever replays it should know."""
-    if not recording.is_complete:
-        read = counted(recording.messages, "message")
-        yield (
-            f"{recording.path} was not closed: its recorder was killed, or still records; "
-            f"{read} can be read, what came after the last flush is missing"
-        )
-    gaps = [gap for gap in recording.gaps if not gap.group or gap.group in wanted]
-    for gap in gaps[:MOST_TOLD]:
-        yield f"{recording.path}: {gap}"
-    if len(gaps) > MOST_TOLD:
-        yield f"{recording.path}: {counted(len(gaps) - MOST_TOLD, 'more gap')}"
-    if recording.foreign:
-        topics = ", ".join(sorted(recording.foreign))
-        yield f"{recording.path}: not sent, for they have another encoding: {topics}"
