@@ -196,9 +196,11 @@ def _sent(handle: Replay, out: Output, *, as_json: bool) -> None:
             }
         )  # fmt: skip
         return
-    of = "" if handle.total in (None, handle.sent) else f" of {count(handle.total or 0)}"
+    sent = counted(handle.sent, "message")
+    if handle.total not in (None, handle.sent):
+        sent = f"{count(handle.sent)} of {counted(handle.total or 0, 'message')}"
     targets = ", ".join(repr(name) for name in sorted(set(handle.groups.values())))
-    out.line(escaped(f"{count(handle.sent)}{of} messages sent to {targets or 'nobody'}"))
+    out.line(escaped(f"{sent} sent to {targets or 'nobody'}"))
 
 
 def info(out: Output, path: str, *, json: bool = False) -> None:

@@ -54,7 +54,7 @@ class Replay:
         sent: messages so far.
         total: messages to send; ``None`` with ``start`` or ``stop``, which say no number.
         gaps: gaps of the recording that were passed.
-        receipt: of the newest acknowledged message.
+        receipts: by group, of the first message that it was sent: who is there.
         error: what ended it, if something did.
     """
 
@@ -71,7 +71,7 @@ class Replay:
         self.groups = groups
         self.sent = 0
         self.gaps: list[Gap] = []
-        self.receipt: Receipt | None = None
+        self.receipts: dict[str, Receipt] = {}
         self.error: BaseException | None = None
         is_whole = span == (0.0, None)
         self.total = sum(recording.groups[name] for name in groups) if is_whole else None
@@ -267,7 +267,8 @@ class Replay:
     def _settle(self) -> None:
         group, future = self._pending[0]
         try:
-            self.receipt = wait_for(self._layer, future, SEND_TIMEOUT, f"group {group!r}")
+            receipt = wait_for(self._layer, future, SEND_TIMEOUT, f"group {group!r}")
+            self.receipts.setdefault(group, receipt)
         finally:
             self._pending.popleft()
 
