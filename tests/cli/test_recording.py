@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nbchannels.bridge import bridge
 from nbchannels.channel import Group
 from nbchannels.cli.reaching import UsageError
 from nbchannels.cli.recording import Wanted, info, into, record_groups, replay_file
@@ -75,9 +77,20 @@ def test_ctrl_c_ends_a_recording_with_a_summary(
     assert found.redacted == ["*key*"]
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[tuple[RunningServer, KernelChannelLayer]]:
+    """A server that remembers a killed client for a minute, which is nobody else's business."""
+    server = RunningServer(tmp_path / "server")
+    layer = KernelChannelLayer(find=server.found)
+    yield server, layer
+    bridge.run(layer.close(), 10)
+    server.kill()
+
+
 def test_a_killed_recording_is_read_to_its_last_flush(
-    server: RunningServer, layer: KernelChannelLayer, run: Run, path: str
+    own: tuple[RunningServer, KernelChannelLayer], path: str
 ):
+    server, layer = own
     running = Running(server, layer, "run", "-o", path)
     deadline = time.monotonic() + PATIENCE
     sent = 0
@@ -87,6 +100,13 @@ def test_a_killed_recording_is_read_to_its_last_flush(
         sent += 1
     running.end(signal.SIGKILL)
     assert running.process.returncode == -signal.SIGKILL
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments), env=environment(server), text=True, capture_output=True,
+            timeout=PATIENCE, check=False, encoding="utf-8",
+        )  # fmt: skip
+
     done = run("info", path)
     assert done.returncode == 0
     assert "not closed: its recorder was killed" in done.stdout
