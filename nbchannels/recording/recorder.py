@@ -251,7 +251,7 @@ class Recorder:
             parts.append(time.strftime("since %H:%M:%S", time.localtime(self._since)))
         else:
             state = "recorded"
-        return f"<{state} {groups} into {self.path}: {', '.join(parts)}>"
+        return f"<{state} {groups} into {self._file.path}: {', '.join(parts)}>"
 
 
 class _Wish(NamedTuple):

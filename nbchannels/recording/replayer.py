@@ -298,7 +298,7 @@ class Replay:
         of = "" if self.total is None else f" of {self.total:,}"
         parts = [f"{self.sent:,}{of} messages", f"{self._at:.1f} of {self.duration:.1f} s"]
         if self.is_running and self._pace.speed not in (1, math.inf):
-            parts.append(f"{self._pace.speed:g} times as fast")
+            parts.append(f"at speed {self._pace.speed:g}")
         if self._is_late >= 0.5 and not math.isinf(self._pace.speed):
             parts.append(f"{self._is_late:.1f} s behind")
         if self.gaps:
