@@ -6,6 +6,7 @@ group's history lasts finds a gap, which the file says and the recorder, too.
 """
 
 import asyncio
+import atexit
 import contextlib
 import os
 import threading
@@ -33,6 +34,8 @@ __all__ = ["STOP_TIMEOUT", "Recorder", "arecord", "record"]
 
 #: Seconds that the end of a recording waits for what was sent before it.
 STOP_TIMEOUT = 5.0
+#: The same at the end of the interpreter.
+EXIT_TIMEOUT = 1.0
 
 
 class Recorder:
@@ -68,6 +71,8 @@ class Recorder:
         self._done: Future[None] = Future()
         self._is_the_parents = False
         bridge.listen(self)
+        # Of handlers the youngest comes first: before the connections are closed.
+        atexit.register(self._exiting)
         for cursor in cursors:
             cursor.on_change = self._news.set
         self._news.set()
@@ -164,11 +169,17 @@ class Recorder:
         self._deadline = time.monotonic()
         self._news.set()
 
+    def _exiting(self) -> None:
+        """The interpreter ends: so does the recording."""
+        with contextlib.suppress(ChannelsError):
+            self.stop(EXIT_TIMEOUT)
+        bridge.run(asyncio.sleep(0))  # the subscriptions are given back before the loop ends
+
     def exiting(self) -> None:
-        """The interpreter ends: the file is closed with what has come."""
+        """The loops end: what has not ended yet ends now."""
         if self.is_recording:
             self._end_now()
-            self._thread.join(2.0)
+            self._thread.join(EXIT_TIMEOUT)
 
     def forked(self) -> None:
         """After a fork, in the child: the recording stayed with the parent."""
@@ -210,6 +221,7 @@ class Recorder:
         finally:
             for source in intake.sources:
                 source.cursor.close()
+            atexit.unregister(self._exiting)
             self._done.set_result(None)
 
     def _patience(self) -> float | None:

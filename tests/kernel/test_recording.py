@@ -1,6 +1,8 @@
 """Recording and replay over a connection, which is lost in between."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +92,28 @@ async def test_an_end_without_a_connection_is_told(
     await recorder.astop(timeout=0.2)
     (gap,) = Recording(tmp_path / "run.mcap").gaps
     assert gap.reason == "unasked"
+
+
+SCRIPT = """
+import sys, nbchannels as nb
+nb.Group("exits").record(sys.argv[1])
+for n in range(20):
+    nb.Group("exits").send({"n": n})
+"""
+
+
+def test_a_script_that_ends_has_recorded_what_it_sent(server: RunningServer, tmp_path: Path):
+    path = str(tmp_path / "run.mcap")
+    named = {"NBCHANNELS_URL": server.url, "NBCHANNELS_TOKEN": server.token}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, path], text=True, capture_output=True,
+        env=server.environment | named | {"PYTHONPATH": str(Path.cwd())}, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    found = Recording(path)
+    assert (found.is_complete, found.gaps) == (True, [])
+    assert [message["n"] for message in found] == list(range(20))
 
 
 def test_a_replay_reaches_the_server_and_waits_for_it(server: RunningServer, tmp_path: Path):
