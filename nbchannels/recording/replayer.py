@@ -5,10 +5,14 @@ is the back pressure. Bodies are sent as they were recorded; their time is that 
 """
 
 import asyncio
+import atexit
+import contextlib
 import math
+import os
 import threading
 import time
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
@@ -17,8 +21,10 @@ from typing import Any
 from nbchannels.bridge import bridge
 from nbchannels.diagnoses import report
 from nbchannels.encoding import Encoded
+from nbchannels.exceptions import ChannelsError
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.pending import SEND_TIMEOUT, note_unseen, tell_later, wait_for
+from nbchannels.reading import MessagesMissing
 from nbchannels.receipt import Receipt
 from nbchannels.recording.entries import Entry, Gap, counted
 from nbchannels.recording.pace import Pace, require_speed
@@ -28,6 +34,8 @@ __all__ = ["Clock", "Replay"]
 
 #: Messages that wait for their acknowledgement at most.
 MOST_WAITING = 1_000
+#: Seconds that the end of the interpreter waits for what was sent.
+EXIT_TIMEOUT = 1.0
 
 
 class Clock:
@@ -89,6 +97,8 @@ class Replay:
         self._done: Future[None] = Future()
         self._begin = round(start * 10**9) + recording.first
         items = recording.entries(groups, start, stop)
+        self._process = os.getpid()
+        atexit.register(self._exiting)
         threading.Thread(
             target=self._work, args=(items,), name=f"nbchannels replay {self.path}", daemon=True
         ).start()
@@ -177,6 +187,20 @@ class Replay:
             self._is_stopped = self._is_stopped or self.is_running
             self._changed.notify_all()
 
+    def _exiting(self) -> None:
+        """The interpreter ends: whoever did not wait is told."""
+        if not self.is_running or os.getpid() != self._process:
+            return
+        self._end()
+        with contextlib.suppress(ChannelsError, TimeoutError):
+            self.wait(EXIT_TIMEOUT)
+        if self.error is None:
+            warnings.warn(
+                f"{self!r} has ended with its process; wait for it: replay(...).wait()",
+                MessagesMissing,
+                stacklevel=1,
+            )
+
     def __await__(self) -> Generator[Any, None, "Replay"]:
         return self._finished().__await__()
 
@@ -227,6 +251,8 @@ class Replay:
             self._done.set_exception(error)
         else:
             self._done.set_result(None)
+        finally:
+            atexit.unregister(self._exiting)
 
     def _is_due(self, item: Entry | Gap) -> bool:
         """Wait for the moment of an item; ``False`` if the replay was stopped."""
@@ -250,6 +276,7 @@ class Replay:
             future.set_result(result)
         else:
             future = result
+            future.add_done_callback(self._decided)
         if is_first:  # whether somebody listens
             self._met.add(group)
             future.add_done_callback(tell_later)
@@ -258,6 +285,12 @@ class Replay:
         self._look()
         while len(self._pending) >= MOST_WAITING:
             self._settle()
+
+    def _decided(self, future: "Future[Receipt]") -> None:
+        """A failure is looked at now, and not when the next message is due."""
+        if future.cancelled() or future.exception() is not None:
+            with self._changed:
+                self._changed.notify_all()
 
     def _look(self) -> None:
         """What is acknowledged; a failure is raised."""

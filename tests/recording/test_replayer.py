@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -298,6 +300,37 @@ def test_a_refusal_that_comes_later_ends_it_and_what_waits_is_given_up(written: 
         handle.wait(PATIENCE)
     assert "1 were not acknowledged" in caught.value.__notes__[0]
     assert layer.given_up == [layer.waiting[1]]
+
+
+def test_a_refusal_is_seen_before_the_next_message_is_due(written: Any):
+    layer = Slow()
+    handle = replay(written([entry(1), entry(10**6)]), channel_layer=layer)
+    while not layer.waiting:
+        threading.Event().wait(0.001)
+    layer.waiting[0].set_exception(PermissionDenied("not yours"))
+    with pytest.raises(PermissionDenied, match="not yours"):
+        handle.wait(PATIENCE)
+    assert handle.sent == 1
+
+
+SCRIPT = """
+import sys, nbchannels as nb
+from nbchannels.layers.memory import InMemoryChannelLayer
+handle = nb.replay(sys.argv[1], channel_layer=InMemoryChannelLayer())
+while not handle.sent:
+    pass
+"""
+
+
+def test_a_process_that_does_not_wait_for_it_is_told(written: Any):
+    path = written([entry(1), entry(10**6)])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, path], text=True, capture_output=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "into run: 1 of 2 messages, " in done.stderr
+    assert "has ended with its process; wait for it: replay(...).wait()" in done.stderr
 
 
 def test_that_nobody_listens_is_told_once(recorded: str, clock: Moved, timed: Timed):
