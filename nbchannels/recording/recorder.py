@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from nbchannels.bridge import bridge
 from nbchannels.diagnoses import report
-from nbchannels.exceptions import ChannelsError, RecordingError, shown
+from nbchannels.exceptions import ChannelsError, RecordingError, WouldDeadlock, shown
 from nbchannels.layers.base import BaseChannelLayer
 from nbchannels.layers.cursor import Cursor, Start
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, get_channel_layer
@@ -124,6 +124,8 @@ class Recorder:
             try:
                 bridge.run(self._find_end(timeout))
                 bridge.wait(self._done)
+            except WouldDeadlock:
+                raise  # and it goes on
             except BaseException:
                 self._end_now()
                 raise

@@ -171,7 +171,9 @@ def test_on_the_connections_own_thread_it_says_what_to_do(run: Group, path: str)
 
     with pytest.raises(WouldDeadlock):
         bridge.run(stop())
-    recorder.stop()
+    run.send({"n": 1})
+    assert recorder.is_recording
+    assert recorder.stop().messages == 1
 
 
 def test_it_goes_on_when_nobody_holds_the_handle(run: Group, path: str):
