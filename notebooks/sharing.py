@@ -1,6 +1,11 @@
-"""A Redis and a second Jupyter server for the notebook on sharing channels; both end with it."""
+"""A Redis, a second Jupyter server and a Django site for the notebook on sharing channels.
+
+All of them end with it.
+"""
 
 import atexit
+import importlib.util
+import json
 import os
 import secrets
 import shutil
@@ -16,7 +21,7 @@ from pathlib import Path
 
 import kernels
 
-__all__ = ["Redis", "Server"]
+__all__ = ["Redis", "Server", "Site"]
 
 
 def _free_port():
@@ -159,3 +164,57 @@ class Server:
 
     def __repr__(self):
         return f"<Jupyter server at {self.url}>"
+
+
+class Site:
+    """The Django site of ``bakery.py``, and its worker; false where Django is not installed."""
+
+    NEEDS = ("django", "channels", "channels_redis", "uvicorn")
+
+    def __init__(self, redis_url):
+        self.missing = [name for name in self.NEEDS if importlib.util.find_spec(name) is None]
+        if self.missing:
+            return
+        here = Path(__file__).resolve().parent
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}/"
+        environment = os.environ | {"BAKERY_REDIS_URL": redis_url}
+        options = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"]
+        command = [sys.executable, "-m", "uvicorn", "bakery:application", *options]
+        self._server = _Process(command, cwd=here, env=environment)
+        self._worker = _Process([sys.executable, "bakery.py"], cwd=here, env=environment)
+        self._server.wait(self._is_up)
+
+    def _is_up(self):
+        try:
+            return self._ask("GET") is not None
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def order(self, loaves):
+        """Order some, as a customer's browser does."""
+        return self._ask("POST", {"loaves": loaves})
+
+    def _ask(self, verb, body=None):
+        request = urllib.request.Request(
+            f"{self.url}orders", None if body is None else json.dumps(body).encode(), method=verb
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def stop(self):
+        """End it, with its worker."""
+        if self:
+            self._server.stop()
+            self._worker.stop()
+
+    def __bool__(self):
+        return not self.missing
+
+    def __repr__(self):
+        if self:
+            return f"<Django site at {self.url}>"
+        return (
+            f"<no site: it needs {', '.join(self.missing)}; pip install 'nbchannels[django]' "
+            "django uvicorn>"
+        )

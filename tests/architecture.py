@@ -72,6 +72,7 @@ STRANGERS = (("server", "kernel"), ("server", "widgets"), ("server", "magics"), 
 # One library, one room.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "redis": ("layers.redis",),
+    "hiredis": ("layers.redis",),
     "tornado": ("server", "kernel", "handler"),
     "jupyter_server": ("server", "kernel", "handler"),
     "IPython": ("magics", "kernel"),
@@ -107,6 +108,7 @@ HEAVY = (
     "ipywidgets",
     "anywidget",
     "redis",
+    "hiredis",
     "numpy",
     "pandas",
     "mcap",
@@ -133,6 +135,7 @@ COVERED_BY: dict[str, str] = {
     "layers.redis.process_scripts": "tests/redis/test_upkeep.py",
     "layers.redis.queue_scripts": "tests/redis/test_machine.py",
     "layers.redis.queues": "tests/redis/test_work.py",
+    "layers.redis.replies": "tests/redis/test_courier.py",
     "layers.redis.running": "tests/redis/test_living.py",
     "layers.redis.sending": "tests/redis/test_faults.py",
     "layers.redis.settling": "tests/redis/test_work.py",

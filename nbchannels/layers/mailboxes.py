@@ -125,7 +125,13 @@ class Mailboxes:
     def take(self, box: Mailbox, now: float) -> Letter | None:
         """Take the first letter of a mailbox, for a plain receiver."""
         box.used = now
-        return self._take(box, now)
+        letters = box.letters
+        if not letters or letters[0].expires <= now or letters[0].dialogue is not None:
+            return self._take(box, now)
+        box.received += 1
+        letter = letters.popleft()
+        self.waiting_bytes -= len(letter.encoded.body)
+        return letter
 
     def _take(self, box: Mailbox, now: float) -> Letter | None:
         letters = box.letters

@@ -80,6 +80,26 @@ class ChannelLayerManager:
         """
         self.configure(from_file(path))
 
+    def add(self, alias: str, config: Mapping[str, Any]) -> None:
+        """Say what one alias more means; the others stay as they are, with the layers made.
+
+        Args:
+            alias: a new one.
+            config: see `configure`.
+
+        Raises:
+            InvalidChannelLayerError: the alias is in use, or it names what cannot be used; nothing
+                was changed.
+        """
+        checked = self._checked(alias, config)
+        with self._lock:
+            if alias in self:
+                raise InvalidChannelLayerError(
+                    f"channel layer {alias!r} is there already; take another alias, or say all of "
+                    "them anew with configure({…})"
+                )
+            self._configs = self.configs | {alias: checked}
+
     @property
     def configs(self) -> dict[str, dict[str, Any]]:
         """What is configured by alias; unconfigured, what ``default`` means in this process.

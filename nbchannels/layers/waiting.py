@@ -16,20 +16,24 @@ __all__ = ["Receiver", "WaitingLayer"]
 
 
 class Receiver:
-    """A coroutine in `receive`."""
+    """A coroutine in `receive`.
 
-    __slots__ = ("future", "letter", "loop", "woken")
+    Attributes:
+        loop: that it runs on.
+        future: that it waits for.
+        letter: that it was given when it was woken.
+    """
+
+    __slots__ = ("future", "letter", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        # Not of a class of our own: a task waits for a plain one by a shorter way.
         self.future: asyncio.Future[None] = loop.create_future()
-        self.woken = False
-        #: That it was given when it was woken.
         self.letter: Letter | None = None
 
     def wake(self) -> bool:
         """See `Waiter.wake`."""
-        self.woken = True
         try:
             if asyncio._get_running_loop() is self.loop:
                 self.set()
@@ -63,8 +67,6 @@ def _wake_all(loop: asyncio.AbstractEventLoop, receivers: list[Receiver]) -> boo
         for receiver in receivers:
             receiver.set()
 
-    for receiver in receivers:
-        receiver.woken = True
     try:
         loop.call_soon_threadsafe(wake)
     except RuntimeError:  # the loop is closed
@@ -76,37 +78,35 @@ class WaitingLayer(ServingLayer):
     """How messages come to coroutines that wait for them."""
 
     async def _receive(self, channel: str) -> Letter:
-        # Most often it is known, and there is something or nothing: that costs no lock.
-        box = self._registry.mailboxes.get(channel)
-        if box is None:
-            require_channel_name(channel)
-        letter = self.take(channel, None) if box is not None and box.letters else None
-        if letter is None:
-            letter = await self._wait(channel)
+        letter = self._at_hand(channel) or await self._wait(channel)
         if letter.dialogue is not None:
             letter.dialogue.taken(None)
         return letter
 
+    def _at_hand(self, channel: str) -> Letter | None:
+        """What is there already; most often it is known whether anything is, and costs no lock."""
+        box = self._registry.mailboxes.get(channel)
+        if box is None:
+            require_channel_name(channel)
+            return None
+        return self.take(channel, None) if box.letters else None
+
     async def _wait(self, channel: str) -> Letter:
-        receiver: Receiver | None = None
+        receiver = Receiver(asyncio.get_running_loop())
+        letter = None
         try:
-            while True:
-                loop = asyncio.get_running_loop()
-                first = receiver is None
-                receiver = Receiver(loop)
-                letter = self.take(channel, receiver, front=not first)
-                if letter is not None:
-                    receiver = None
-                    return letter
+            letter = self.take(channel, receiver)
+            while letter is None:
                 await receiver.future
-                letter, receiver.letter = receiver.letter, None
-                if letter is not None:
-                    receiver = None
-                    return letter
-        finally:
-            if receiver is not None:
-                self._take_back(channel, receiver)
-                self.leave(channel, receiver)
+                letter = receiver.letter
+                if letter is None:  # somebody else was faster
+                    receiver = Receiver(receiver.loop)
+                    letter = self.take(channel, receiver, front=True)
+        except BaseException:
+            self._take_back(channel, receiver)
+            self.leave(channel, receiver)
+            raise
+        return letter
 
     def _take_back(self, channel: str, receiver: Receiver) -> None:
         """What a receiver was given and cannot take stands in front again."""
@@ -127,19 +127,34 @@ class WaitingLayer(ServingLayer):
             LayerUnavailable: there are too many channels.
         """
         with self._lock:
-            if waiter is None and channel not in self._registry.mailboxes:
-                return None
-            now = self._clock()
-            box = self._registry.mailbox(channel, now)
-            letter = self._registry.take(box, now)
-            if letter is not None or waiter is None:
-                self._registry.release(box)
-            elif front:
-                box.waiters.appendleft(waiter)
+            box = self._registry.mailboxes.get(channel)
+            if box is None or box.letters:
+                letter, box = self._take(channel, box, wants=waiter is not None)
             else:
-                box.waiters.append(waiter)
-        self.tell_lost()
+                letter, box.used = None, self._clock()
+            if waiter is not None and letter is None and box is not None:
+                if front:
+                    box.waiters.appendleft(waiter)
+                else:
+                    box.waiters.append(waiter)
+        if self._registry.lost_dialogues:
+            self.tell_lost()
         return letter
+
+    def _take(
+        self, channel: str, box: Mailbox | None, *, wants: bool
+    ) -> tuple[Letter | None, Mailbox | None]:
+        """Take from a mailbox, which is made if somebody ``wants`` to wait; with the lock."""
+        now = self._clock()
+        if box is None:
+            if wants:
+                box = self._registry.mailbox(channel, now)
+                box.used = now
+            return None, box
+        letter = self._registry.take(box, now)
+        if letter is not None or not wants:
+            self._registry.release(box)
+        return letter, box
 
     def leave(self, channel: str, waiter: Waiter) -> None:
         """``waiter`` gives up. If it was woken already, its turn passes to the next."""
@@ -159,13 +174,17 @@ class WaitingLayer(ServingLayer):
 
     def _woken(self, boxes: Iterable[Mailbox]) -> list[Told]:
         """See `ServingLayer._woken`; a coroutine that waits is given its message at once."""
-        boxes = list(boxes)
-        told = super()._woken(boxes)
-        now = self._clock()
-        for box, (_, waiter, _) in zip(boxes, told, strict=True):
-            if isinstance(waiter, Receiver):
-                waiter.letter = self._registry.take(box, now)
-                self._registry.release(box)
+        registry, now = self._registry, self._clock()
+        scouts = registry.scouts
+        told: list[Told] = []
+        for box in boxes:
+            waiter = box.waiters.popleft() if box.waiters else None
+            served = scouts.plan(box.name).scouts if scouts else ()
+            if type(waiter) is Receiver:
+                waiter.letter = registry.take(box, now)
+                if not box.kept:
+                    registry.release(box)
+            told.append((box.name, waiter, served))
         return told
 
     def _tell(self, woken: Iterable[Told]) -> None:
@@ -173,9 +192,8 @@ class WaitingLayer(ServingLayer):
         here = asyncio._get_running_loop()
         together: dict[asyncio.AbstractEventLoop, list[tuple[str, Receiver]]] = {}
         for name, waiter, scouts in woken:
-            if isinstance(waiter, Receiver):
+            if type(waiter) is Receiver:
                 if waiter.loop is here:
-                    waiter.woken = True
                     waiter.set()
                 else:
                     together.setdefault(waiter.loop, []).append((name, waiter))

@@ -57,6 +57,13 @@ def test_both_are_present(notebook: NotebookPage):
     assert len(shown(notebook, "who").strip().splitlines()) == 2
 
 
+def test_the_site_and_the_notebook_share_its_groups_and_channels(notebook: NotebookPage):
+    assert "Django site at" in shown(notebook, "site")
+    told = shown(notebook, "orders")
+    assert "'type': 'order.placed', 'loaves': 2" in told
+    assert "'loaves': 12, 'by': \"the site's oven\"" in told
+
+
 def test_an_outage_is_told_and_passes(notebook: NotebookPage):
     assert "does not answer" in shown(notebook, "pause")
     assert "○ Redis at" in shown(notebook, "trouble")

@@ -104,6 +104,23 @@ class TestConfigured:
         layers.configure({"default": {"BACKEND": MEMORY}})
         assert layers["default"] is not old
 
+    def test_one_more_leaves_the_others_as_they_are(self, layers: ChannelLayerManager):
+        layers.configure({"default": {"BACKEND": MEMORY}})
+        layer = layers["default"]
+        layers.add("site", {"BACKEND": MEMORY, "CONFIG": {"capacity": 3}})
+        assert layers["default"] is layer
+        assert (layers["site"].alias, layers["site"].capacity) == ("site", 3)
+        assert "channel layer 'site' is there already" in refusal(
+            layers.add, "site", {"BACKEND": MEMORY}
+        )
+        refusal(layers.add, "third", {"BACKEND": "no.such.module.Layer", "WRONG": 1})
+        assert sorted(layers) == ["default", "site"]
+
+    def test_one_more_beside_what_nobody_configured(self, layers: ChannelLayerManager):
+        layers.add("site", {"BACKEND": MEMORY})
+        assert sorted(layers) == ["default", "site"]
+        assert layers.configs["default"] == manager.UNCONFIGURED["default"]
+
     def test_a_wrong_configuration_changes_nothing(self, layers: ChannelLayerManager):
         layers.configure({"default": {"BACKEND": MEMORY}})
         layer = layers["default"]

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import hiredis
+
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.scripts import Script
 
@@ -74,11 +76,6 @@ class Call:
 
 def packed(arguments: Sequence[Argument]) -> bytes:
     """A command as Redis reads it."""
-    parts = [b"*%d\r\n" % len(arguments)]
-    for argument in arguments:
-        if isinstance(argument, str):
-            argument = argument.encode()
-        elif not isinstance(argument, bytes):
-            argument = repr(argument).encode()
-        parts += (b"$%d\r\n" % len(argument), argument, b"\r\n")
-    return b"".join(parts)
+    command: Any = tuple(arguments)
+    written: bytes = hiredis.pack_command(command)
+    return written

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from redis.exceptions import RedisError, ResponseError
 
 from nbchannels.diagnoses import report
-from nbchannels.layers.redis.courier import writer_of
+from nbchannels.layers.redis.replies import writer_of
 
 __all__ = ["COMMANDS", "Facts", "Finding", "Site", "examine", "findings", "tell"]
 

@@ -9,7 +9,6 @@ call that is not answered in time fails, and says whether it may have been done.
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
 import time
 from collections import deque
@@ -27,15 +26,17 @@ from redis.exceptions import (
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
-    ResponseError,
     TryAgainError,
 )
+from redis.exceptions import ConnectionError as Broken
 
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.calls import Again, Argument, Call, Unanswered, packed
+from nbchannels.layers.redis.errands import Answer
+from nbchannels.layers.redis.replies import read, writer_of
 from nbchannels.layers.redis.scripts import Script
 
-__all__ = ["Courier", "end", "writer_of"]
+__all__ = ["Courier", "end"]
 
 #: Seconds that a call waits for its answer; less than a send waits.
 PATIENCE = 4.0
@@ -135,8 +136,7 @@ class Courier:
     def _call(
         self, arguments: Sequence[Argument], script: Script | None, again: Again | None = None
     ) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future = Answer(loop=asyncio.get_running_loop())
         if self._is_closed:
             future.set_exception(LayerUnavailable(f"the layer at {self.where} is closed"))
             return future
@@ -171,7 +171,7 @@ class Courier:
                 self._schedule()
                 if self._on_connect is not None:
                     self._on_connect()
-                await self._exchange(connection)
+                await read(connection, self._told)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if self._connection is None:  # it is not even there: that is another trouble
                     self._is_refused = False
@@ -220,21 +220,18 @@ class Courier:
             self._pending.appendleft(call)
         self._waiting.clear()
 
-    async def _exchange(self, connection: Any) -> None:
-        while True:
-            try:
-                answer = await connection.read_response(
-                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
-                )
-            except (ResponseError, AuthenticationError, BusyLoadingError) as error:
-                answer = error  # the latter two are connection errors to redis-py, and are answers
-            if not self._waiting:  # it says so to everybody: too many connections, for one
-                raise (
-                    answer
-                    if isinstance(answer, RedisError)
-                    else RedisError(f"it said {answer!r:.100}, and was asked nothing")
-                )
-            self._answer(self._waiting.popleft(), answer)
+    def _told(self, answer: Any) -> None:
+        # Those two are broken connections to redis-py, and are answers.
+        is_answer = not isinstance(answer, Broken) or isinstance(
+            answer, (AuthenticationError, BusyLoadingError)
+        )
+        if not self._waiting or not is_answer:  # it says so to everybody: too many connections
+            raise (
+                answer
+                if isinstance(answer, RedisError)
+                else RedisError(f"it said {answer!r:.100}, and was asked nothing")
+            )
+        self._answer(self._waiting.popleft(), answer)
 
     def _queue(self, call: Call) -> None:
         if self._is_closed:
@@ -244,14 +241,19 @@ class Courier:
         self._schedule()
 
     def _schedule(self) -> None:
-        """Write what is asked in this turn of the loop together, at its end."""
+        """Write what is asked first in a turn of the loop at once, and the rest at its end."""
         if not self._is_scheduled and self._connection is not None and self._pending:
             self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._write)
+            asyncio.get_running_loop().call_soon(self._write_rest)
+            self._write()
+
+    def _write_rest(self) -> None:
+        self._is_scheduled = False
+        self._write()
 
     def _write(self) -> None:
-        self._is_scheduled = False
-        if self._connection is None:
+        # One that was aborted has not ended yet, and carries nothing any more.
+        if self._connection is None or writer_of(self._connection).transport.is_closing():
             return
         pending, waiting = self._pending, self._waiting
         parts: list[bytes] = []
@@ -373,18 +375,6 @@ class Courier:
         ]
         if waiting:
             await asyncio.wait(waiting, timeout=patience)  # type: ignore[type-var]
-
-
-def writer_of(connection: Any) -> asyncio.StreamWriter:
-    """The stream that a connection of redis-py writes to.
-
-    Raises:
-        ConnectionError: it is not connected.
-    """
-    writer: asyncio.StreamWriter | None = getattr(connection, "_writer", None)
-    if writer is None:
-        raise ConnectionError("the connection to Redis is not open")
-    return writer
 
 
 async def end(task: "asyncio.Task[None]") -> None:

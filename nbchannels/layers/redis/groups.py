@@ -13,6 +13,7 @@ from nbchannels.layers.groups import GroupState, LogCursor
 from nbchannels.layers.hints import nobody_listens
 from nbchannels.layers.mailbox import Mailbox
 from nbchannels.layers.redis.entries import Entry, pack_entry
+from nbchannels.layers.redis.errands import Errand
 from nbchannels.layers.redis.group_scripts import CLEAR, JOIN, LEAVE, MEMBERS, PUBLISH, WATCH
 from nbchannels.layers.redis.mirror import Mirror, Surroundings
 from nbchannels.layers.redis.outbox import Parcel
@@ -60,7 +61,7 @@ class Groups:
         self._layer = layer
         self._mirrors: dict[str, Mirror] = {}
         self._opening: dict[str, asyncio.Task[Mirror]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._errands: set[Errand] = set()
         self._renewed = self._compared = time.monotonic()
         # How often the connection was made anew.
         self._breaks = 0
@@ -207,14 +208,10 @@ class Groups:
         self._run(self._report(mirror))
 
     def _run(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and isinstance(task.exception(), LayerUnavailable):
-            return  # it is told again with the next sign of life
+        # What is asked first is written first, also before what is sent after it.
+        errand = Errand(coroutine, self._errands.discard, LayerUnavailable)
+        if not errand.is_over:  # else it was told, or is told again with the next sign of life
+            self._errands.add(errand)
 
     async def _report(self, mirror: Mirror, *, again: bool = False) -> None:
         """Tell Redis how many read a group here, and how many of its members are here."""
@@ -380,5 +377,7 @@ class Groups:
         for mirror in self._mirrors.values():
             mirror.close()
         self._mirrors.clear()
-        for task in (*self._opening.values(), *self._tasks):
+        for task in self._opening.values():
             task.cancel()
+        for errand in list(self._errands):
+            errand.cancel()

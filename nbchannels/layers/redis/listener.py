@@ -7,7 +7,6 @@ and looks for itself.
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +14,8 @@ from typing import Any, NamedTuple
 from redis.exceptions import RedisError, ResponseError
 
 from nbchannels.layers.redis.calls import packed
-from nbchannels.layers.redis.courier import end, writer_of
+from nbchannels.layers.redis.courier import end
+from nbchannels.layers.redis.replies import read, writer_of
 
 __all__ = ["Listener"]
 
@@ -117,7 +117,7 @@ class Listener:
                     self.trouble = ""
                 for name in names:
                     self._write(connection, (self._command, name))
-                await self._hear(connection)
+                await read(connection, self._told)
             except (RedisError, OSError, TimeoutError, EOFError) as error:
                 if not self._is_closed:
                     self._note(error)
@@ -162,33 +162,29 @@ class Listener:
         self._is_suspected = True
         self._suspected.set()
 
-    async def _hear(self, connection: Any) -> None:
-        heard = self._heard
-        while True:
-            try:
-                news = await connection.read_response(
-                    disable_decoding=True, timeout=math.inf, disconnect_on_error=False
-                )
-            except ResponseError as error:
-                self._refused(error)
-                continue
-            self._count += 1
-            self._pause = PAUSE
-            self.trouble = ""
-            if not isinstance(news, list) or len(news) < 3:
-                continue  # the answer to a sign of life
-            kind, name, data = news[0], news[1], news[2]
-            one = heard.get(name)
-            if one is None:
-                continue
-            if kind in (b"message", b"smessage"):
-                one.told(data)
-            elif kind in (b"subscribe", b"ssubscribe"):
-                if not one.ready.done():
-                    one.ready.set_result(None)
-                one.restored()
-            elif kind == b"sunsubscribe":
-                self._dropped(name)
+    def _told(self, news: Any) -> None:
+        if isinstance(news, ResponseError):
+            self._refused(news)
+            return
+        if isinstance(news, RedisError):
+            raise news
+        self._count += 1
+        self._pause = PAUSE
+        self.trouble = ""
+        if not isinstance(news, list) or len(news) < 3:
+            return  # the answer to a sign of life
+        kind, name, data = news[0], news[1], news[2]
+        one = self._heard.get(name)
+        if one is None:
+            return
+        if kind in (b"message", b"smessage"):
+            one.told(data)
+        elif kind in (b"subscribe", b"ssubscribe"):
+            if not one.ready.done():
+                one.ready.set_result(None)
+            one.restored()
+        elif kind == b"sunsubscribe":
+            self._dropped(name)
 
     def _refused(self, error: ResponseError) -> None:
         """A channel cannot be heard: all are asked for again, on a new connection."""

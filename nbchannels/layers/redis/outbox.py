@@ -16,6 +16,7 @@ from nbchannels.encoding import Encoded
 from nbchannels.exceptions import ChannelsError, DeliveryUnknown, LayerUnavailable, OutOfOrder
 from nbchannels.layers.producers import Producer
 from nbchannels.layers.redis.calls import Unanswered
+from nbchannels.layers.redis.errands import Errand
 from nbchannels.protocol.events import RETRIED
 from nbchannels.receipt import Receipt
 from nbchannels.typing import Kind
@@ -109,7 +110,7 @@ class Outbox:
         self._ready: dict[Target, None] = {}
         self._is_scheduled = False
         self._is_closed = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands: set[Errand] = set()
         self.count = 0
         self.bytes = 0
 
@@ -141,15 +142,14 @@ class Outbox:
         self._soon(self._pump)
 
     def _pump(self) -> None:
-        loop = asyncio.get_running_loop()
         with self._lock:
             self._is_scheduled = False
             ready, self._ready = self._ready, {}
             self._busy.update(ready)
         for target in ready:
-            task = loop.create_task(self._send(target))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            errand = Errand(self._send(target), self._errands.discard)
+            if not errand.is_over:
+                self._errands.add(errand)
 
     async def _send(self, target: Target) -> None:
         """Send what has gathered for a target, until nothing has."""
@@ -230,11 +230,11 @@ class Outbox:
             self.count = self.bytes = 0
         for parcel in left:
             parcel.failed(self._closed())
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        errands = list(self._errands)
+        for errand in errands:
+            errand.cancel()
+        if errands:
+            await asyncio.wait([errand.over for errand in errands])
 
 
 def overtaken(target: Target) -> OutOfOrder:

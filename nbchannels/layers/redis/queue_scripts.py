@@ -10,9 +10,10 @@ __all__ = ["CLAIM", "DROP", "MINE", "OVERDUE", "PUT", "SETTLE", "SURVEY", "TAKE"
 
 _QUEUE = """
 local queue, meta = KEYS[1], KEYS[2]
+-- How many are in hand; nil: nobody has ever put anything here.
 local function held()
   local pending = redis.pcall('XPENDING', queue, 'r')
-  if pending.err then return 0 end
+  if pending.err then return nil end
   local count = pending[1]
   for _, consumer in ipairs(pending[4] or {}) do
     if consumer[1] == 'front' then count = count - tonumber(consumer[2]) end
@@ -39,13 +40,13 @@ local c = redis.call('HMGET', meta, 'sent', 'bytes', 'capacity', 'expiry', 'used
 local sent, bytes = tonumber(c[1] or 0), tonumber(c[2] or 0)
 local capacity, expiry = tonumber(c[3] or ARGV[4]), tonumber(c[4] or ARGV[5])
 local refused = tonumber(c[6] or 0)
+local length, in_hand = redis.call('XLEN', queue), held()
 -- Here and not by who takes: where memory is short that is refused, and taking must go on.
-if redis.call('EXISTS', queue) == 0 then
+if not in_hand then
   redis.call('XGROUP', 'CREATE', queue, 'r', '0', 'MKSTREAM')
 end
-local length = redis.call('XLEN', queue)
 if length == 0 then bytes = 0 end
-local waiting = length - held()
+local waiting = length - (in_hand or 0)
 local results, failed, added = {}, {}, false
 for i = 8, #ARGV, 3 do
   local place, sequence, data = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
@@ -68,7 +69,7 @@ for i = 8, #ARGV, 3 do
 end
 redis.call('HSET', meta, 'sent', sent, 'bytes', bytes, 'refused', refused)
 local keep = math.ceil(expiry) + 86400
-if redis.call('TTL', queue) < keep then
+if redis.call('TTL', queue) < keep - 3600 then
   redis.call('EXPIRE', queue, keep)
   redis.call('EXPIRE', meta, keep)
 end
@@ -100,30 +101,32 @@ local back, me, want = KEYS[3], ARGV[1], tonumber(ARGV[2])
 local answer = {string.format('%.6f', now), 0}
 -- Where memory is short this is refused, and taking must go on: it is what gives memory back.
 if ARGV[3] == '1' then redis.pcall('HSET', meta, 'used', string.format('%.3f', now)) end
-if redis.call('EXISTS', queue) == 0 then return answer end
 local returned = redis.pcall('XPENDING', queue, 'r', '-', '+', want, 'front')
 if returned.err then
+  if redis.call('EXISTS', queue) == 0 then return answer end
   redis.call('XGROUP', 'CREATE', queue, 'r', '0')
   returned = {}
 end
 local room = tonumber(ARGV[4])
-local function add(entry)
+local function add(entry, known)
   answer[#answer + 1] = entry[1]
   answer[#answer + 1] = entry[2][2]
-  answer[#answer + 1] = redis.call('HGET', back, entry[1]) or ''
+  answer[#answer + 1] = known
   want, room = want - 1, room - #entry[2][2]
 end
 for _, one in ipairs(returned) do
   if room <= 0 then break end
-  for _, entry in ipairs(redis.call('XCLAIM', queue, 'r', me, 0, one[1])) do add(entry) end
+  for _, entry in ipairs(redis.call('XCLAIM', queue, 'r', me, 0, one[1])) do
+    add(entry, redis.call('HGET', back, entry[1]) or '')
+  end
 end
 while want > 0 and room > 0 do
   local fresh = redis.call('XREADGROUP', 'GROUP', 'r', me, 'COUNT', math.min(want, 16),
     'STREAMS', queue, '>')
   if not fresh or #fresh[1][2] == 0 then break end
-  for _, entry in ipairs(fresh[1][2]) do add(entry) end
+  for _, entry in ipairs(fresh[1][2]) do add(entry, '') end
 end
-answer[2] = redis.call('XLEN', queue) - held()
+answer[2] = redis.call('XLEN', queue) - (held() or 0)
 return answer
 """,
 )
@@ -139,7 +142,7 @@ SETTLE = script(
     + """
 local back, me = KEYS[3], ARGV[1]
 local expiry = tonumber(redis.call('HGET', meta, 'expiry') or ARGV[5])
-local count, again = 0, false
+local count, again, freed, received, kept = 0, false, 0, 0, false
 for i = 6, #ARGV, 5 do
   local id, what, size = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local mine = redis.pcall('XPENDING', queue, 'r', id, id, 1, me)
@@ -151,24 +154,24 @@ for i = 6, #ARGV, 5 do
     elseif what == 'front' then
       redis.call('XCLAIM', queue, 'r', 'front', 0, id, 'JUSTID')
       redis.call('HSET', back, id, ARGV[i + 3] .. ' ' .. string.format('%.3f', now + expiry))
-      again = true
+      again, kept = true, true
     else
       redis.call('XACK', queue, 'r', id)
       redis.call('XDEL', queue, id)
       redis.call('HDEL', back, id)
       if what == 'back' then
         redis.call('XADD', queue, '*', 'm', struct.pack('<dd', now, now + expiry) .. ARGV[i + 4])
-        redis.call('HINCRBY', meta, 'bytes', #ARGV[i + 4] - size)
-        again = true
+        freed, again = freed + size - #ARGV[i + 4], true
       else
-        redis.call('HINCRBY', meta, 'bytes', -size)
-        redis.call('HINCRBY', meta, 'received', 1)
+        freed, received = freed + size, received + 1
       end
     end
   end
 end
+if freed ~= 0 then redis.call('HINCRBY', meta, 'bytes', -freed) end
+if received > 0 then redis.call('HINCRBY', meta, 'received', received) end
 if again then redis.call(ARGV[3], ARGV[2], ARGV[4]) end
-redis.call('EXPIRE', back, math.ceil(expiry) + 86400)
+if kept then redis.call('EXPIRE', back, math.ceil(expiry) + 86400) end
 return count
 """,
 )
@@ -303,7 +306,7 @@ for _, server in ipairs(redis.call('HVALS', KEYS[3])) do
 end
 local used = -1
 if c[4] then used = math.max(0, math.floor(now - tonumber(c[4]))) end
-return {redis.call('XLEN', queue) - held(), tonumber(c[1] or 0), sent,
+return {redis.call('XLEN', queue) - (held() or 0), tonumber(c[1] or 0), sent,
   string.format('%.3f', now), c[2] or '', c[3] or '', receivers, used, tonumber(c[5] or 0),
   tonumber(c[6] or 0), tonumber(c[7] or 0), tonumber(c[8] or 0)}
 """,

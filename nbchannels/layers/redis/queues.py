@@ -19,6 +19,7 @@ from nbchannels.layers.mailboxes import RECENT
 from nbchannels.layers.redis.backbone import Backbone
 from nbchannels.layers.redis.calls import Unanswered
 from nbchannels.layers.redis.entries import unpack_letter
+from nbchannels.layers.redis.errands import Errand
 from nbchannels.layers.redis.group_scripts import WATCH
 from nbchannels.layers.redis.process_scripts import ALIVE
 from nbchannels.layers.redis.queue_scripts import (
@@ -86,7 +87,8 @@ class _Puller:
         self.again = False
         self.is_unsure = False
         self.heard: asyncio.Future[None] | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.is_busy = False
+        self.errand: Errand | None = None
         self.reported = 0
         self.is_registered = False
         self.held: set[bytes] = set()
@@ -137,8 +139,9 @@ class Queues:
             )
         puller.used = now
         puller.again = True
-        if puller.task is None:
-            puller.task = asyncio.get_running_loop().create_task(self._pull(puller))
+        if not puller.is_busy:
+            puller.is_busy = True
+            puller.errand = Errand(self._pull(puller))
 
     def news(self, channel: str) -> None:
         """This process has sent to a channel, of which it is not told by Redis."""
@@ -170,7 +173,7 @@ class Queues:
                     continue
                 return
         finally:
-            puller.task = None
+            puller.is_busy = False
             if puller.again and not self._is_closed:
                 self._want(puller.channel)
 
@@ -191,12 +194,14 @@ class Queues:
         want, receives = layer.wanted(channel)
         if want <= 0:
             return False
-        stamp, waiting, *found = await layer.backbone.run(
+        asked = layer.backbone.run(
             TAKE,
             self._keys(channel, "queue", "meta", "back"),
             (layer.backbone.name, min(want, MOST), int(receives), MOST_BYTES),
             lambda: None,  # what an unanswered one took goes back first: order holds
         )
+        self.settlements.flush()  # in the same turn
+        stamp, waiting, *found = await asked
         if not found:
             return False
         now = float(stamp)
@@ -285,7 +290,7 @@ class Queues:
                     self._want(channel)
             elif (
                 now - puller.used > LINGER
-                and puller.task is None
+                and not puller.is_busy
                 and not puller.held
                 and not self._layer.serving(channel)
             ):
@@ -373,8 +378,8 @@ class Queues:
         self._is_closed = True
         await self.settlements.close()
         for puller in self._pullers.values():
-            if puller.task is not None:
-                puller.task.cancel()
+            if puller.errand is not None:
+                puller.errand.cancel()
         for task in self._tasks:
             task.cancel()
         # What is leased, and what a call took whose answer nobody read.

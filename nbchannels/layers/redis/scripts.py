@@ -33,8 +33,11 @@ local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 #: What a producer has sent to one group or channel: `last` is its newest sequence; the positions of
 #: the 32 newest stand in a ring, for the receipts of repetitions.
 PRODUCERS = """
+local counted = {}
+local function place(key, epoch) return epoch .. ' ' .. key end
 local function seen(key, epoch, sequence)
-  local known = redis.call('HMGET', key, 'epoch', 'last')
+  local known = redis.call('HMGET', key, 'epoch', 'last', 'n')
+  if known[1] == epoch then counted[place(key, epoch)] = tonumber(known[3]) end
   if known[1] ~= epoch or tonumber(sequence) > tonumber(known[2]) then return nil end
   local found = redis.call('HGETALL', key)
   for i = 1, #found, 2 do
@@ -45,10 +48,14 @@ local function seen(key, epoch, sequence)
   end
   return 0, 0
 end
+-- After `seen`, for what it did not know.
 local function note(key, epoch, sequence, offset, tag)
-  local known = redis.call('HMGET', key, 'epoch', 'n')
-  local n = 0
-  if known[1] == epoch then n = tonumber(known[2]) else redis.call('DEL', key) end
+  local n = counted[place(key, epoch)]
+  if not n then
+    redis.call('DEL', key)
+    n = 0
+  end
+  counted[place(key, epoch)] = n + 1
   redis.call('HSET', key, 'epoch', epoch, 'last', sequence, 'n', n + 1, '#' .. (n % 32),
     sequence .. ' ' .. string.format('%.0f', offset) .. ' ' .. tag)
   redis.call('EXPIRE', key, 600)

@@ -1,18 +1,20 @@
 """What became of messages that were taken: told to Redis together, and until it knows."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from nbchannels.exceptions import LayerUnavailable
 from nbchannels.layers.redis.backbone import Backbone
+from nbchannels.layers.redis.errands import Errand
 from nbchannels.layers.redis.queue_scripts import SETTLE
 from nbchannels.layers.registry import Registry
 
 __all__ = ["Settlements"]
 
-#: Messages of one call; seconds between two attempts.
-MOST, PAUSE = 256, 0.5
+#: Messages of one call; seconds between two attempts, and that a message waits for others.
+MOST, PAUSE, LINGER = 256, 0.5, 0.002
 
 
 class Layer(Protocol):
@@ -36,13 +38,18 @@ class Settlements:
     def __init__(self, layer: Layer, told: Callable[[str, list[bytes]], None]) -> None:
         self._layer = layer
         self._told = told
+        # Added by any thread, and not looked at by the loop.
+        self._fresh: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._is_woken = False
+        self._is_closed = False
         self._waiting: dict[str, list[tuple[Any, ...]]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._is_busy = False
+        self._errand: Errand | None = None
 
     def add(
         self, channel: str, id_: bytes, what: str, size: int, returns: int = 0, data: bytes = b""
     ) -> None:
-        """Say what became of a message; soon, together with others. From any thread.
+        """Say what became of a message; if it is done, soon, with others. From any thread.
 
         Args:
             channel: it came from.
@@ -52,12 +59,26 @@ class Settlements:
             returns: how often its holders died.
             data: that goes to the back.
         """
-        self._layer.soon(lambda: self._add(channel, (id_, what, size, returns, data)))
+        self._fresh.append((channel, (id_, what, size, returns, data)))
+        if what != "done":  # somebody else may wait for it
+            self._layer.soon(self.flush)
+        elif not self._is_woken:  # the loop resets it before it looks: nothing is left behind
+            self._is_woken = True
+            self._layer.soon(self._wake)
 
-    def _add(self, channel: str, settlement: tuple[Any, ...]) -> None:
-        self._waiting.setdefault(channel, []).append(settlement)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._write_all())
+    def _wake(self) -> None:
+        if self._is_woken:
+            asyncio.get_running_loop().call_later(LINGER, self.flush)
+
+    def flush(self) -> None:
+        """Tell now, together with whatever else is written in this turn of the loop."""
+        self._is_woken = False
+        while self._fresh:
+            channel, settlement = self._fresh.popleft()
+            self._waiting.setdefault(channel, []).append(settlement)
+        if self._waiting and not self._is_busy and not self._is_closed:
+            self._is_busy = True
+            self._errand = Errand(self._write_all())
 
     async def _write_all(self) -> None:
         try:
@@ -70,7 +91,7 @@ class Settlements:
                     del self._waiting[channel]
                 await self._write(channel, some)
         finally:
-            self._task = None
+            self._is_busy = False
 
     async def _write(self, channel: str, settlements: list[tuple[Any, ...]]) -> None:
         layer = self._layer
@@ -92,7 +113,8 @@ class Settlements:
 
     async def close(self) -> None:
         """Wait a moment until all is told."""
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=1.0)
-            if self._task is not None:
-                self._task.cancel()
+        self.flush()
+        self._is_closed = True
+        if self._errand is not None:
+            await asyncio.wait([self._errand.over], timeout=1.0)
+            self._errand.cancel()

@@ -41,7 +41,9 @@ class TakingLayer(RunningLayer):
             if self._inboxes.is_full(channel):
                 self._inboxes.has_room(channel)
         elif is_process_local(channel):
-            if waiter is not None and not self._inboxes.is_here(channel):
+            box = self._registry.mailboxes.get(channel)
+            is_open = box is not None and box.kept  # then its inbox is read
+            if waiter is not None and not is_open and not self._inboxes.is_here(channel):
                 self._inboxes.opened(channel)
         elif waiter is not None:
             self._upkeep.used("channel", channel)
