@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nbchannels.exceptions import NoConsumer as NoConsumer
     from nbchannels.exceptions import NotFound as NotFound
     from nbchannels.exceptions import PermissionDenied as PermissionDenied
+    from nbchannels.exceptions import RecordingError as RecordingError
     from nbchannels.exceptions import SendTimeout as SendTimeout
     from nbchannels.exceptions import ServerNotFound as ServerNotFound
     from nbchannels.exceptions import WouldDeadlock as WouldDeadlock
@@ -44,6 +45,11 @@ if TYPE_CHECKING:
     from nbchannels.layers.manager import get_channel_layer as get_channel_layer
     from nbchannels.message import Message as Message
     from nbchannels.receipt import Receipt as Receipt
+    from nbchannels.recording.reader import Recording as Recording
+    from nbchannels.recording.recorder import arecord as arecord
+    from nbchannels.recording.recorder import record as record
+    from nbchannels.recording.replaying import areplay as areplay
+    from nbchannels.recording.replaying import replay as replay
     from nbchannels.routes import include as include
     from nbchannels.routes import route as route
     from nbchannels.routes import route_class as route_class
@@ -70,6 +76,7 @@ _EXPORTS = {
         "NoConsumer",
         "NotFound",
         "PermissionDenied",
+        "RecordingError",
         "SendTimeout",
         "ServerNotFound",
         "WouldDeadlock",
@@ -77,6 +84,9 @@ _EXPORTS = {
     "nbchannels.layers.manager": ("DEFAULT_CHANNEL_LAYER", "channel_layers", "get_channel_layer"),
     "nbchannels.message": ("Message",),
     "nbchannels.receipt": ("Receipt",),
+    "nbchannels.recording.reader": ("Recording",),
+    "nbchannels.recording.recorder": ("arecord", "record"),
+    "nbchannels.recording.replaying": ("areplay", "replay"),
     "nbchannels.routes": ("include", "route", "route_class"),
     "nbchannels.widgets.plot": ("LivePlot",),
 }

@@ -5,7 +5,8 @@ are those of the Channels 1.x Reference; what is new returns, reads and tells.
 """
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal, overload
 
 from nbchannels.asking import aask, require_answerable
@@ -28,6 +29,7 @@ from nbchannels.pending import (
 )
 from nbchannels.reading import Listener, Stream, Subscription, history, listen, messages
 from nbchannels.receipt import Receipt
+from nbchannels.recording.recorder import Recorder, arecord, record
 from nbchannels.tables import to_dataframe
 from nbchannels.typing import Kind, MessageDict
 
@@ -300,6 +302,42 @@ class Group(_Target):
     def to_dataframe(self, n: int = 10_000) -> Any:
         """The last ``n`` messages as a ``pandas.DataFrame``, indexed by their time."""
         return to_dataframe(self.history(n))
+
+    def record(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        history: bool | int = False,
+        redact: Iterable[str] = (),
+        overwrite: bool = False,
+    ) -> Recorder:
+        """Record what is sent to this group into an MCAP file, from this call on.
+
+        ::
+
+            with Group("run").record("run.mcap"):
+                ...
+
+        See `nbchannels.recording.recorder.record`, which takes several groups.
+        """
+        return record(
+            path, self, history=history, redact=redact, overwrite=overwrite,
+            channel_layer=self.channel_layer,
+        )  # fmt: skip
+
+    async def arecord(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        history: bool | int = False,
+        redact: Iterable[str] = (),
+        overwrite: bool = False,
+    ) -> Recorder:
+        """The async twin of `record`."""
+        return await arecord(
+            path, self, history=history, redact=redact, overwrite=overwrite,
+            channel_layer=self.channel_layer,
+        )  # fmt: skip
 
     def clear(self) -> None:
         """Forget the log and start a new epoch: every view of the group is emptied."""

@@ -20,6 +20,7 @@
     ├── NoConsumer             (LookupError)             nobody serves the channel that was asked
     ├── ConsumerFailed                               the consumer that was asked raised
     ├── NotFound               (LookupError)             no dead letter, no client of that number
+    ├── RecordingError         (OSError)                 a recording cannot be written or read
     ├── NoRoute      (LookupError, ValueError)           no route leads to an application
     ├── ImproperlyConfigured   (ValueError)              a routing or an application of no use
     ├── RequestAborted                                   the HTTP client has gone
@@ -60,6 +61,7 @@ __all__ = [
     "OutOfOrder",
     "PermissionDenied",
     "ProtocolError",
+    "RecordingError",
     "RemoteProtocolError",
     "RequestAborted",
     "RequestTimeout",
@@ -243,6 +245,10 @@ class NotFound(ChannelsError, LookupError):
     code = "not_found"
 
 
+class RecordingError(ChannelsError, OSError):
+    """A recording cannot be written or read; the sentence says which, why, and what to do."""
+
+
 class NoRoute(ChannelsError, LookupError, ValueError):
     """No route leads to an application. A ``ValueError``, as in Channels 4's routers.
 
@@ -377,15 +383,12 @@ def shown(value: Any) -> str:
     if value is None:
         return "None"
     name = type(value).__name__
+    named = f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
     try:
         text = " ".join(_BRIEF.repr(value).split())
     except Exception:  # a repr that raises must not hide the error that is being told
-        return f"{_article(name)} {name}"
-    return f"{_article(name)} {name}: {text if len(text) <= 60 else f'{text[:57]}...'}"
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1].lower() in "aeiou" else "a"
+        return named
+    return f"{named}: {text if len(text) <= 60 else f'{text[:57]}...'}"
 
 
 # The repr of a list of ten million values is never made.

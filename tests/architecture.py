@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
             | {f"layers.{room}" for room in ("producers", "groups", "feed")}
             | {f"layers.{room}" for room in ("deadletters", "scouts", "hints", "mailboxes")}
             | {"layers.presence"}
-            | {"diagnoses"}
+            | {"diagnoses", "redaction"}
         ),
     ),
     (
@@ -59,7 +59,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         | frozenset({"reach", "colours", "unawaited", "lifetime"})  # rooms of consumer
         | frozenset({"paths", "routes", "cookies"})
         | frozenset({"consuming", "service", "services", "instance", "inprocess", "asking"})
-        | frozenset({"places"}),
+        | frozenset({"places", "recording"}),
     ),
     ("4 hosts", frozenset({"server", "kernel"})),
     ("5 notebook", frozenset({"widgets", "magics", "cli", "__main__"})),
@@ -80,6 +80,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "anywidget": ("widgets",),
     "ipywidgets": ("widgets",),
     "msgspec": ("encoding", "decoding", "protocol"),
+    "mcap": ("recording.mcapfile",),
 }
 
 # Bytes in, events out: time and everything that waits is handed in or stays outside.
@@ -110,6 +111,7 @@ HEAVY = (
     "hiredis",
     "numpy",
     "pandas",
+    "mcap",
 )
 
 # Modules whose tests stand in a file of another name.

@@ -49,6 +49,7 @@ EXAMPLES = [
     (exceptions.NoConsumer("x"), "no_consumer", False, exceptions.NoConsumer),
     (exceptions.ConsumerFailed("x"), "consumer_failed", False, ChannelsError),
     (exceptions.NotFound("x"), "not_found", False, exceptions.NotFound),
+    (exceptions.RecordingError("x"), "internal", False, ChannelsError),
     (exceptions.RequestAborted("x"), "aborted", False, ChannelsError),
     (exceptions.RequestTimeout("x"), "timeout", False, ChannelsError),
     (NoRoute(path="ws/"), "no_route", False, ChannelsError),

@@ -19,12 +19,14 @@ from nbchannels.cli.following import Filters, follow
 from nbchannels.cli.listing import list_all, who
 from nbchannels.cli.panels import PANELS
 from nbchannels.cli.reaching import UsageError, reach
+from nbchannels.cli.recording import Wanted, info, into, record_groups, replay_file
 from nbchannels.cli.sending import send, send_lines
 from nbchannels.cli.top import top, top_once
 from nbchannels.cli.writing import Output
 from nbchannels.exceptions import ChannelsError, InvalidName
 from nbchannels.kernel.layer import KernelChannelLayer
 from nbchannels.pending import SEND_TIMEOUT, NobodyListens
+from nbchannels.recording.pace import require_speed
 
 __all__ = ["main"]
 
@@ -57,6 +59,25 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        return require_speed(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, nor 'max'") from None
+
+
+def _moment(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
 
 
 def _version() -> str:
@@ -111,6 +132,7 @@ def _parser() -> _Parser:
         "--timeout", type=_seconds, default=SEND_TIMEOUT, help="seconds to wait for the receipt"
     )
     json(sending, "the receipt as an object")
+    _recordings(command, json)
     live = command("top", "all of it, live; q ends")
     live.add_argument("-a", "--all", action="store_true", help="nbchannels' own names, too")
     live.add_argument("--once", action="store_true", help="one table; so without a terminal")
@@ -118,6 +140,38 @@ def _parser() -> _Parser:
     doctor = command("doctor", "what is wrong, and what to do; exit code 1 if something is")
     json(doctor, "a list of objects: mark, what, remedy")
     return parser
+
+
+def _recordings(command: Any, json: Any) -> None:
+    recording = command("record", "groups into an MCAP file, until Ctrl-C")
+    recording.add_argument("groups", nargs="+", metavar="GROUP")
+    recording.add_argument("-o", "--output", required=True, metavar="FILE", help="run.mcap")
+    recording.add_argument("--duration", type=_moment, help="end after so many seconds")
+    recording.add_argument("--history", action="store_true", help="begin with what the groups keep")
+    recording.add_argument(
+        "--redact", action="append", default=[], metavar="KEY",
+        help="a key whose values do not reach the file, a glob; once for each",
+    )  # fmt: skip
+    recording.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    json(recording, "the summary as an object")
+    replaying = command("replay", "send a recording as if it happened now")
+    replaying.add_argument("path", metavar="FILE")
+    replaying.add_argument(
+        "--into", action="append", default=[], metavar="NAME",
+        help="another group for all, or RECORDED=NAME for one; once for each",
+    )  # fmt: skip
+    replaying.add_argument(
+        "--speed", type=_speed, default=1.0, help="how many times as fast as it was, or max"
+    )
+    replaying.add_argument(
+        "--group", action="append", metavar="RECORDED", help="only this; once for each"
+    )
+    replaying.add_argument("--start", type=_moment, help="seconds after the first message")
+    replaying.add_argument("--stop", type=_moment, help="seconds after the first message")
+    json(replaying, "the summary as an object")
+    about = command("info", "what is in a recording; asks no server")
+    about.add_argument("path", metavar="FILE")
+    json(about, "as an object")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,6 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, out: Output) -> int:
     # A receipt is printed, and its hint with it.
     warnings.simplefilter("ignore", NobodyListens)
+    if options.command == "info":
+        info(out, options.path, json=options.json)
+        return DONE
     layer = reach(getattr(options, "url", None), getattr(options, "token", None))
     room = shutil.get_terminal_size().columns if out.is_terminal else None
     match options.command:
@@ -162,6 +219,17 @@ def _run(options: argparse.Namespace, out: Output) -> int:
             return _until_interrupted(
                 follow, layer, out, filters, json=options.json, most=options.count
             )
+        case "record":
+            wanted = Wanted(
+                options.groups, options.output, options.duration, options.history,
+                options.redact, options.overwrite,
+            )  # fmt: skip
+            record_groups(layer, out, wanted, json=options.json)
+        case "replay":
+            replay_file(
+                layer, out, options.path, into=into(options.into), speed=options.speed,
+                json=options.json, groups=options.group, start=options.start, stop=options.stop,
+            )  # fmt: skip
         case "top":
             once = options.once or not (out.is_terminal and sys.stdin.isatty())
             return _until_interrupted(

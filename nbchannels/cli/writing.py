@@ -1,10 +1,11 @@
 """Where a command writes: standard output, with colours if it is a terminal that wants them."""
 
 import json
+import shutil
 import sys
 from typing import Any, TextIO
 
-from nbchannels.cli.terminal import Style, escaped, has_colours, is_unicode, painted
+from nbchannels.cli.terminal import Style, cut, escaped, has_colours, is_unicode, painted
 
 __all__ = ["Output", "as_json"]
 
@@ -50,6 +51,16 @@ class Output:
     def json(self, value: Any) -> None:
         """A value, in a line of its own."""
         self.line(as_json(value))
+
+    def status(self, text: str) -> None:
+        """A line that the next one takes the place of, on standard error if that is a terminal.
+
+        An empty one takes it away.
+        """
+        if self._err.isatty():
+            room = shutil.get_terminal_size().columns - 1
+            self._err.write(f"\r{cut(escaped(text), room)}\x1b[K")
+            self._err.flush()
 
     def complain(self, sentence: str) -> None:
         """A sentence about what went wrong; it is escaped here."""

@@ -20,6 +20,7 @@ from nbchannels.layers.configuration import REDIS, SHARED, VARIABLES, from_envir
 from nbchannels.layers.hosted import HostedLayer
 from nbchannels.layers.manager import DEFAULT_CHANNEL_LAYER, channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.redaction import key_pattern
 from nbchannels.routes import Router
 from nbchannels.server.asgi.mount import Mount
 from nbchannels.server.events import Events
@@ -28,7 +29,7 @@ from nbchannels.server.metrics import Metrics
 from nbchannels.server.policy import Policy
 from nbchannels.server.problems import Problems
 from nbchannels.server.routes import handlers
-from nbchannels.server.tail import Tail, key_pattern
+from nbchannels.server.tail import Tail
 
 __all__ = ["URL_VARIABLE", "NbChannels", "reachable_url"]
 
@@ -205,7 +206,11 @@ class NbChannels(ExtensionApp):
             try:
                 key_pattern(glob)
             except ValueError as error:
-                raise TraitError(f"NbChannels.redact: {error}") from error
+                raise TraitError(
+                    f"NbChannels.redact: {error}; c.NbChannels.redact = [...] in a configuration "
+                    "file, --NbChannels.redact=password --NbChannels.redact='*token*' on the "
+                    "command line"
+                ) from error
         return proposal["value"]
 
     host: Host | None = None

@@ -6,7 +6,6 @@ A ring of references, filled only while somebody looks; it ends by itself when n
 import binascii
 import fnmatch
 import functools
-import re
 import threading
 import time
 from collections import deque
@@ -15,10 +14,11 @@ from typing import Any, NamedTuple
 from nbchannels.encoding import RAW, Encoded
 from nbchannels.exceptions import ChannelsError
 from nbchannels.protocol.events import MESSAGE, Record
+from nbchannels.redaction import Redaction
 from nbchannels.server.preview import CODECS, describe
 from nbchannels.typing import Kind
 
-__all__ = ["HIDDEN", "Passed", "Tail", "Wanted", "key_pattern", "shortened"]
+__all__ = ["Passed", "Tail", "Wanted", "shortened"]
 
 #: Messages in the ring, and their bytes.
 MOST, MOST_BYTES = 1_000, 32 * 2**20
@@ -26,9 +26,6 @@ MOST, MOST_BYTES = 1_000, 32 * 2**20
 PATIENCE = 10.0
 #: Messages in one answer; characters, items and levels of a preview.
 MOST_ROWS, MOST_TEXT, MOST_ITEMS, DEPTH = 50, 200, 20, 4
-HIDDEN = "•••"
-#: No key of a message has these; a list or a string that was typed where a key belongs has.
-NO_KEY = re.compile(r"""[\s\[\](){}"'`,;]""")
 
 
 class Passed(NamedTuple):
@@ -78,28 +75,6 @@ class Wanted(NamedTuple):
 EVERYTHING = Wanted()
 
 
-def key_pattern(glob: str) -> re.Pattern[str]:
-    """What matches the keys that a rule of redaction means; upper and lower case are the same.
-
-    Args:
-        glob: a key; ``*`` stands for any characters, ``?`` for one.
-
-    Raises:
-        ValueError: it is empty, or looks like a list, a string in quotes or several keys: such a
-            rule would match no key, and hide nothing without a word.
-    """
-    odd = NO_KEY.search(glob)
-    if odd is not None or glob == "":
-        has = "is empty" if odd is None else f"has {odd[0]!r}"
-        raise ValueError(
-            f"{glob!r} is no key: it {has}. A rule is one key, in which * stands for any "
-            'characters and ? for one: c.NbChannels.redact = ["password", "*token*"] in a '
-            "configuration file, --NbChannels.redact=password --NbChannels.redact='*token*' on "
-            "the command line"
-        )
-    return re.compile(fnmatch.translate(glob), re.IGNORECASE)
-
-
 class Tail:
     """The ring.
 
@@ -107,12 +82,12 @@ class Tail:
         redact: globs of keys whose values are not shown.
 
     Raises:
-        ValueError: a glob that can hide nothing, see `key_pattern`.
+        ValueError: a glob that can hide nothing, see `nbchannels.redaction.key_pattern`.
     """
 
     def __init__(self, redact: list[str] | None = None) -> None:
         self.top = 0
-        self._redact = [key_pattern(glob) for glob in redact or []]
+        self.redaction = Redaction(redact or ())
         self._ring: deque[Passed] = deque(maxlen=MOST)
         self._bytes = 0
         self._lock = threading.Lock()
@@ -210,23 +185,11 @@ class Tail:
             told = describe(record)
         except ChannelsError as error:  # what cannot be decoded is told, not raised
             told = {"message": None, "omitted": str(error)[:500]}
-        shown = self.redacted(told["message"])
+        shown = self.redaction.apply(told["message"])
         # The bytes would show what the keys hide; what has no keys hides nothing.
-        hidden = bool(self._redact) and codec != RAW and (shown is None or shown != told["message"])
+        differs = shown is None or shown != told["message"]
+        hidden = bool(self.redaction) and codec != RAW and differs
         return told | {"message": shown, "hidden": hidden}
-
-    def redacted(self, value: Any) -> Any:
-        """The value without what the configuration names."""
-        if not self._redact:
-            return value
-        if isinstance(value, dict):
-            return {
-                key: HIDDEN if any(p.match(key) for p in self._redact) else self.redacted(item)
-                for key, item in value.items()
-            }
-        if isinstance(value, list):
-            return [self.redacted(item) for item in value]
-        return value
 
     @staticmethod
     def hexadecimal(passed: Passed) -> str:

@@ -3,6 +3,8 @@
 import io
 import json
 
+import pytest
+
 from nbchannels.cli.writing import Output, as_json
 
 
@@ -32,3 +34,24 @@ def test_no_colours_where_no_terminal_is():
     out = Output(io.StringIO(), io.StringIO())
     assert out.paint("text", "bad") == "text"
     assert not out.is_terminal
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_status_takes_the_place_of_the_one_before(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "12")
+    err = Terminal()
+    out = Output(io.StringIO(), err)
+    out.status("3 messages, 4 KiB")
+    out.status("\x1b[2J")
+    out.status("")
+    assert err.getvalue() == "\r3 messages…\x1b[K\r\\x1b[2J\x1b[K\r\x1b[K"
+
+
+def test_without_a_terminal_there_is_no_status():
+    err = io.StringIO()
+    Output(io.StringIO(), err).status("3 messages")
+    assert err.getvalue() == ""

@@ -22,10 +22,10 @@ from nbchannels.channel import Channel
 from nbchannels.exceptions import InvalidChannelLayerError
 from nbchannels.layers.manager import channel_layers
 from nbchannels.layers.memory import InMemoryChannelLayer
+from nbchannels.redaction import HIDDEN
 from nbchannels.server.extension import URL_VARIABLE, NbChannels, reachable_url
 from nbchannels.server.host import Host
 from nbchannels.server.hub import Hub
-from nbchannels.server.tail import HIDDEN
 
 MEMORY = "nbchannels.layers.memory.InMemoryChannelLayer"
 
@@ -202,7 +202,7 @@ def test_keys_to_hide_can_be_typed_on_the_command_line(jp_configurable_serverapp
     )
     tail = app.web_app.settings["nbchannels"].hub.tail
     told = {"password": 1, "my_Token_2": 1, "y": 1}
-    assert tail.redacted(told) == {"password": HIDDEN, "my_Token_2": HIDDEN, "y": 1}
+    assert tail.redaction.apply(told) == {"password": HIDDEN, "my_Token_2": HIDDEN, "y": 1}
 
 
 async def answer(message):

@@ -3,7 +3,8 @@
 import pytest
 
 from nbchannels.encoding import JSON, Encoded, encode
-from nbchannels.server.tail import HIDDEN, MOST, MOST_BYTES, Tail, Wanted, shortened
+from nbchannels.redaction import HIDDEN
+from nbchannels.server.tail import MOST, MOST_BYTES, Tail, Wanted, shortened
 
 
 def noted(tail, count, body=b"{}"):
@@ -84,13 +85,13 @@ def test_a_rule_that_would_hide_nothing_is_refused(rule: str, has: str):
     said = str(caught.value)
     assert repr(rule) in said
     assert has in said
-    assert 'c.NbChannels.redact = ["password", "*token*"]' in said
+    assert '["password", "*token*"]' in said
 
 
 @pytest.mark.parametrize("rule", ["password", "*token*", "api?key", "X-Auth.*", "clé", "$secret@1"])
 def test_a_rule_is_a_key_with_wildcards(rule: str):
     key = rule.replace("*", "some").replace("?", " ").upper()
-    assert Tail([rule]).redacted({key: 1, "other": 2}) == {key: HIDDEN, "other": 2}
+    assert Tail([rule]).redaction.apply({key: 1, "other": 2}) == {key: HIDDEN, "other": 2}
 
 
 def test_what_cannot_be_read_says_so():

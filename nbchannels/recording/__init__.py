@@ -1,0 +1,1 @@
+"""Recordings of groups as MCAP files: written, read, and replayed."""
