@@ -1,6 +1,6 @@
 """What one gives as names, labels and starting values, in the form that the page takes.
 
-The bounds are those of ``labextension/src/views/specification.ts``: what a page would refuse is
+The bounds are those of ``labextension/src/views/checks.ts`` and ``…/plot/options.ts``: what a page would refuse is
 told here, on the line that says it.
 """
 

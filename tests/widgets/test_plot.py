@@ -59,7 +59,7 @@ def test_initial_values_that_cannot_be_are_told():
         LivePlot("index", initial={"a": ["x"]})
 
 
-SPECIFICATION = Path(__file__).parents[2] / "labextension/src/views/specification.ts"
+SPECIFICATION = Path(__file__).parents[2] / "labextension/src/views/plot/options.ts"
 
 
 def test_the_options_and_defaults_are_the_pages():

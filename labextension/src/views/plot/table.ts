@@ -1,5 +1,5 @@
-import { element } from './dom';
-import { formatNumber, formatTime } from './format';
+import { element } from '../dom';
+import { formatNumber, formatTime } from '../format';
 import type { Model } from './runs';
 
 const ROWS = 100;
@@ -47,13 +47,17 @@ export class TableView {
   readonly element = element('div', 'nbc-table');
   private version = -1;
 
-  constructor(label: string) {
+  constructor(
+    label: string,
+    private readonly model: () => Model
+  ) {
     this.element.tabIndex = 0;
     this.element.setAttribute('role', 'region');
     this.element.setAttribute('aria-label', `${label}: newest values`);
   }
 
-  show(model: Model): void {
+  show(): void {
+    const model = this.model();
     if (model.version === this.version) {
       return;
     }

@@ -2,7 +2,7 @@ import type { Sink } from './buckets';
 import { DensePath, type Frame, LinePath, Projection, Scatter } from './paths';
 import type { GapBand } from './runs';
 import type { Series } from './series';
-import type { LineKind } from './specification';
+import type { LineKind } from './options';
 
 /** How one series is drawn. */
 export interface Stroke {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { Buckets, type Sink } from '../../src/views/buckets';
-import { Ring } from '../../src/views/ring';
+import { Buckets, type Sink } from '../../../src/views/plot/buckets';
+import { Ring } from '../../../src/views/plot/ring';
 
 /** Numbers that are the same in every run. */
 function noise(seed: number): () => number {

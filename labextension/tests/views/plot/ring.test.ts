@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { MAX_POINTS, Ring } from '../../src/views/ring';
+import { MAX_POINTS, Ring } from '../../../src/views/plot/ring';
 
 const points = (ring: Ring): [number, number][] =>
   Array.from({ length: ring.length }, (_, i) => [ring.x(ring.start + i), ring.y(ring.start + i)]);

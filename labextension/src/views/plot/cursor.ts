@@ -1,7 +1,7 @@
 import type uPlot from 'uplot';
 
-import { element, setText } from './dom';
-import { formatNumber, formatTime } from './format';
+import { element, setText } from '../dom';
+import { formatNumber, formatTime } from '../format';
 import type { Shown } from './ranges';
 import type { Model } from './runs';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { readInitial, readMessage } from '../../src/views/fields';
-import { MAX_POINTS } from '../../src/views/ring';
-import { Model } from '../../src/views/runs';
-import { DEFAULTS, type Options } from '../../src/views/specification';
-import { ArrayValue, Frame } from '../../src/protocol/values';
+import { readInitial, readMessage } from '../../../src/views/plot/fields';
+import { MAX_POINTS } from '../../../src/views/plot/ring';
+import { Model } from '../../../src/views/plot/runs';
+import { DEFAULTS, type Options } from '../../../src/views/plot/options';
+import { ArrayValue, Frame } from '../../../src/protocol/values';
 
 /** A model and a way to feed it. */
 function plot(options: Partial<Options> = {}): { model: Model; send: (content: unknown, time?: number) => void } {

@@ -1,5 +1,5 @@
-import type { Options } from './specification';
-import { classify, columnsOf, entriesOf, type Value } from './values';
+import type { Options } from './options';
+import { classify, columnsOf, entriesOf, type Value } from '../values';
 
 /** What the x of a plot is. `rows`: the number of the row; `labels`: texts, at 0, 1, 2, …; `epoch`s are seconds since 1970. */
 export type AxisKind = 'time' | 'number' | 'labels' | 'rows';

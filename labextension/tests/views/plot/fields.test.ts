@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { ArrayValue, Civil, Frame, Instant } from '../../src/protocol/values';
-import { readInitial, readMessage, UndrawableError, type Reading } from '../../src/views/fields';
-import { DEFAULTS, type Options } from '../../src/views/specification';
+import { ArrayValue, Civil, Frame, Instant } from '../../../src/protocol/values';
+import { readInitial, readMessage, UndrawableError, type Reading } from '../../../src/views/plot/fields';
+import { DEFAULTS, type Options } from '../../../src/views/plot/options';
 
 const read = (content: unknown, options: Partial<Options> = {}): Reading => readMessage(content, 1000, { ...DEFAULTS, ...options });
 const f8 = (...values: number[]): ArrayValue => new ArrayValue('f8', [values.length], Float64Array.from(values));

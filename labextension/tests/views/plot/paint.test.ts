@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { paintGaps, paintSeries, placeOfGap, type Stroke } from '../../src/views/paint';
-import type { Frame } from '../../src/views/paths';
-import { Series } from '../../src/views/series';
+import { paintGaps, paintSeries, placeOfGap, type Stroke } from '../../../src/views/plot/paint';
+import type { Frame } from '../../../src/views/plot/paths';
+import { Series } from '../../../src/views/plot/series';
 
 const FRAME: Frame = { left: 0, top: 0, width: 100, height: 100, x: [0, 100], y: [0, 100], ratio: 1 };
 const STROKE: Stroke = { kind: 'line', colour: '#0072b2', dash: [], alpha: 1, filled: false, bar: { index: 0, count: 1, room: 1 } };

@@ -1,6 +1,6 @@
 import type { LegendContent } from './legend';
-import { formatNumber } from './format';
-import type { Theme } from './theme';
+import { formatNumber } from '../format';
+import type { Theme } from '../theme';
 
 const PAD = 16;
 

@@ -1,9 +1,9 @@
 import type uPlot from 'uplot';
 
-import { formatNumber, grouped } from './format';
+import { formatNumber, grouped } from '../format';
 import type { Model } from './runs';
-import type { Options } from './specification';
-import type { Theme } from './theme';
+import type { Options } from './options';
+import type { Theme } from '../theme';
 
 /** Ticks of a time axis, by their distance in seconds: the usual text, and those where a year, a day, … begins. */
 const TIMES: (string | number | null)[][] = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { inOrder, Run, Series } from '../../src/views/series';
+import { inOrder, Run, Series } from '../../../src/views/plot/series';
 
 const ys = (series: Series): number[] => Array.from({ length: series.ring.length }, (_, i) => series.ring.y(series.ring.start + i));
 

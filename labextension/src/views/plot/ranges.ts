@@ -1,5 +1,5 @@
 import type { Model } from './runs';
-import type { Options } from './specification';
+import type { Options } from './options';
 
 export type Range = readonly [number, number];
 

@@ -1,5 +1,5 @@
-import { element, setText } from './dom';
-import { formatNumber } from './format';
+import { element, setText } from '../dom';
+import { formatNumber } from '../format';
 
 /** One series in the legend. */
 export interface Entry {

@@ -7,8 +7,8 @@ import { paintGaps, paintSeries, placeOfGap } from './paint';
 import type { Frame } from './paths';
 import { rangeOfX, rangeOfY, spacing, type Range } from './ranges';
 import type { Model } from './runs';
-import type { Options } from './specification';
-import { colourOf, dashOf, type Theme } from './theme';
+import type { Options } from './options';
+import { colourOf, dashOf, type Theme } from '../theme';
 
 const ALPHAS = [1, 0.38, 0.24, 0.15];
 

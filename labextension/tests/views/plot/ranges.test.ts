@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { readMessage } from '../../src/views/fields';
-import { rangeOfX, rangeOfY, spacing } from '../../src/views/ranges';
-import { Model } from '../../src/views/runs';
-import { DEFAULTS, type Options } from '../../src/views/specification';
+import { readMessage } from '../../../src/views/plot/fields';
+import { rangeOfX, rangeOfY, spacing } from '../../../src/views/plot/ranges';
+import { Model } from '../../../src/views/plot/runs';
+import { DEFAULTS, type Options } from '../../../src/views/plot/options';
 
 const all = (): boolean => true;
 

@@ -1,0 +1,5 @@
+import type { Kind } from './kind';
+import { PLOT } from './plot/kind';
+
+/** All kinds of views, by the name that stands in a specification. */
+export const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([['plot', PLOT]]);
