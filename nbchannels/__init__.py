@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from nbchannels.routes import route as route
     from nbchannels.routes import route_class as route_class
     from nbchannels.widgets.plot import LivePlot as LivePlot
+    from nbchannels.widgets.value import LiveValue as LiveValue
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
@@ -79,6 +80,7 @@ _EXPORTS = {
     "nbchannels.receipt": ("Receipt",),
     "nbchannels.routes": ("include", "route", "route_class"),
     "nbchannels.widgets.plot": ("LivePlot",),
+    "nbchannels.widgets.value": ("LiveValue",),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 

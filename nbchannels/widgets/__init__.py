@@ -1,6 +1,7 @@
 """Live views of groups: what one displays in a notebook."""
 
 from nbchannels.widgets.plot import LivePlot
+from nbchannels.widgets.value import LiveValue
 from nbchannels.widgets.view import LiveView
 
-__all__ = ["LivePlot", "LiveView"]
+__all__ = ["LivePlot", "LiveValue", "LiveView"]

@@ -38,6 +38,36 @@ export function fieldNames(value: unknown, name: string): readonly string[] {
   return typeof value === 'string' ? [text(value, name)] : texts(value, name, MOST_FIELDS, 1);
 }
 
+/** Any finite number. */
+export function numberOf(value: unknown, name: string): number {
+  return within(value, name, -Number.MAX_VALUE, Number.MAX_VALUE);
+}
+
+/** One setting for all fields, or a map with one for each field that it names. */
+export type PerField<T extends string | number> = T | Readonly<Record<string, T>>;
+
+/** What `check` takes, or a map from fields to it. */
+export function perField<T extends string | number>(check: Check<T>): Check<PerField<T>> {
+  return (value, name) => {
+    if (typeof value !== 'object' || value === null) {
+      return check(value, name);
+    }
+    const fields = Object.entries(record(value, `Option "${name}"`));
+    if (fields.length > MOST_FIELDS) {
+      throw wrong(name, `a map of at most ${MOST_FIELDS} fields`, fields.length);
+    }
+    return Object.fromEntries(fields.map(([field, one]) => [text(field, name), check(one, `${name}.${field}`)]));
+  };
+}
+
+/** The setting of a field; null: it has none. */
+export function settingOf<T extends string | number>(setting: PerField<T> | null, field: string): T | null {
+  if (typeof setting !== 'object' || setting === null) {
+    return setting;
+  }
+  return Object.hasOwn(setting, field) ? ((setting as Readonly<Record<string, T>>)[field] ?? null) : null;
+}
+
 /** A length of time, or a number of points. */
 export function window(value: unknown, name: string): Window {
   const map = record(value, `Option "${name}"`);

@@ -28,32 +28,46 @@ const ICONS = {
   copy: 'M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z',
   done: 'M3 8.5l3.2 3.2L13 4.8',
   wrap: 'M2.5 4h11M2.5 8h8.3a2.2 2.2 0 0 1 0 4.4H8.2M9.8 10.6 8 12.4l1.8 1.8M2.5 12.4h3',
+  warning: 'M8 2.2 14.3 13.3H1.7zM8 6.4v3.4M8 11.6v.2',
+  alarm: 'M5.4 2h5.2L14 5.4v5.2L10.6 14H5.4L2 10.6V5.4zM8 4.8v4M8 11.1v.2',
   reset: 'M3 8a5 5 0 1 0 1.6-3.7M4.4 1.9v2.7h2.7'
 } as const;
 
 /** What a button can show. */
 export type IconName = keyof typeof ICONS;
 
+/** An icon, for those who see; its name has to stand beside it. */
+export class Icon {
+  readonly element = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  private readonly path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+
+  constructor() {
+    this.element.setAttribute('viewBox', '0 0 16 16');
+    this.element.setAttribute('aria-hidden', 'true');
+    this.element.append(this.path);
+  }
+
+  set(icon: IconName): void {
+    this.path.setAttribute('d', ICONS[icon]);
+    this.path.setAttribute('class', icon === 'pause' || icon === 'play' ? 'nbc-solid' : 'nbc-stroked');
+  }
+}
+
 /** A button with an icon and a name for those who do not see it. */
 export class IconButton {
   readonly element = element('button', 'nbc-button');
-  private readonly path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  private readonly icon = new Icon();
 
   constructor(icon: IconName, label: string, onClick: () => void) {
     this.element.type = 'button';
-    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    svg.setAttribute('viewBox', '0 0 16 16');
-    svg.setAttribute('aria-hidden', 'true');
-    svg.append(this.path);
-    this.element.append(svg);
+    this.element.append(this.icon.element);
     this.element.addEventListener('click', onClick);
     this.set(icon, label);
   }
 
   /** Show another icon under another name; `pressed` for a button that stays down. */
   set(icon: IconName, label: string, pressed: boolean | null = null): void {
-    this.path.setAttribute('d', ICONS[icon]);
-    this.path.setAttribute('class', icon === 'pause' || icon === 'play' ? 'nbc-solid' : 'nbc-stroked');
+    this.icon.set(icon);
     this.element.title = label;
     this.element.setAttribute('aria-label', label);
     if (pressed !== null) {

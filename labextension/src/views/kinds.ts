@@ -1,5 +1,9 @@
 import type { Kind } from './kind';
 import { PLOT } from './plot/kind';
+import { VALUE } from './value/kind';
 
 /** All kinds of views, by the name that stands in a specification. */
-export const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([['plot', PLOT]]);
+export const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ['plot', PLOT],
+  ['value', VALUE]
+]);

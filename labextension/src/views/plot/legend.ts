@@ -1,5 +1,6 @@
 import { element, setText } from '../dom';
 import { formatNumber } from '../format';
+import { LeftOut } from '../leftout';
 
 /** One series in the legend. */
 export interface Entry {
@@ -31,13 +32,13 @@ export class Legend {
   readonly element = element('div', 'nbc-legend');
   private readonly list = element('div', 'nbc-entries');
   private readonly run = element('span', 'nbc-run');
-  private readonly undrawn = element('div', 'nbc-undrawn');
+  private readonly undrawn = new LeftOut('not drawn');
   private readonly items = new Map<string, Item>();
 
   constructor(private readonly onToggle: (name: string) => void) {
     this.list.setAttribute('role', 'group');
     this.list.setAttribute('aria-label', 'Series');
-    this.element.append(this.list, this.undrawn);
+    this.element.append(this.list, this.undrawn.element);
   }
 
   show(content: LegendContent): void {
@@ -57,10 +58,7 @@ export class Legend {
     } else {
       this.run.remove();
     }
-    const names = [...content.undrawn].map(([name, why]) => `${name.slice(0, 60)} (${why})`);
-    setText(this.undrawn, names.length === 0 ? '' : `not drawn: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, and ${names.length - 8} more` : ''}`);
-    this.undrawn.title = names.length > 8 ? names.join('\n') : '';
-    this.undrawn.hidden = names.length === 0;
+    this.undrawn.show(content.undrawn);
   }
 
   private showEntry(entry: Entry): void {
