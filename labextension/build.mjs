@@ -34,6 +34,7 @@ const common = {
   format: 'esm',
   target: ['es2022'],
   minify: true,
+  charset: 'utf8',
   legalComments: 'eof',
   logLevel: 'warning',
   loader: { '.svg': 'text' },

@@ -1,5 +1,5 @@
 import type { Options } from './options';
-import { classify, columnsOf, entriesOf, type Value } from '../values';
+import { classify, columnsOf, entriesOf, TIME_LIKE, type Value, X_FIELDS } from '../values';
 
 /** What the x of a plot is. `rows`: the number of the row; `labels`: texts, at 0, 1, 2, …; `epoch`s are seconds since 1970. */
 export type AxisKind = 'time' | 'number' | 'labels' | 'rows';
@@ -22,9 +22,6 @@ export class UndrawableError extends Error {
   override readonly name = 'UndrawableError';
 }
 
-const X_FIELDS = ['t', 'time', 'timestamp', 'step'];
-/** Fields whose large numbers are read as seconds or milliseconds since 1970. */
-const TIME_LIKE = /(^|_)(t|ts|time|timestamp|date|datetime|epoch)$/i;
 
 type Fields = Map<string, Value>;
 type ReadOptions = Pick<Options, 'x' | 'y' | 'mode'>;

@@ -1,14 +1,12 @@
 import { formatTime } from '../format';
 import type { Arrival, ViewModel } from '../kind';
-import { classify, columnsOf, entriesOf, type Value } from '../values';
+import { classify, columnsOf, entriesOf, type Value, X_FIELDS } from '../values';
 import type { Options } from './options';
 import { MOST_SAMPLES, Track } from './track';
 
 const MOST_TRACKS = 24;
 const MOST_NAMED = 50;
 const LONGEST_TEXT = 200;
-/** Fields that say when, not what. */
-const X_FIELDS: ReadonlySet<string> = new Set(['t', 'time', 'timestamp', 'step']);
 
 /** The newest values of a group, by field, each with the way it came there. */
 export class Readouts implements ViewModel {
@@ -35,7 +33,7 @@ export class Readouts implements ViewModel {
       throw new Error('The message is not a map of fields.');
     }
     for (const [name, value] of entries) {
-      if (this.fields === null ? !X_FIELDS.has(name) : this.fields.includes(name)) {
+      if (this.fields === null ? !X_FIELDS.includes(name) : this.fields.includes(name)) {
         this.put(name, classify(value), time);
       }
     }

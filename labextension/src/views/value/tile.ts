@@ -10,7 +10,7 @@ const TRENDS = { up: 'up', down: 'down', level: 'unchanged' } as const;
 /** One value. */
 export class Tile {
   readonly element = element('div', 'nbc-tile');
-  private readonly number = element('span', 'nbc-number');
+  private readonly number = element('span', 'nbc-amount');
   private readonly unit = element('span', 'nbc-unit');
   private readonly change = element('div', 'nbc-change');
   private readonly arrow = element('span', 'nbc-trend');
