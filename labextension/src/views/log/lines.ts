@@ -8,7 +8,7 @@ import { type Level, levelOf } from './levels';
 const LONGEST_LINE = 20_000;
 const LONGEST_NAME = 80;
 /** What terminals take for colours and the like. */
-const ESCAPES = new RegExp('\\u001b\\[[0-9;?]*[ -/]*[@-~]', 'g');
+const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[ -/]*[@-~]`, 'g');
 
 /** One line of a log. */
 export interface Line {
@@ -32,6 +32,8 @@ export class Lines implements ViewModel {
   messages = 0;
   /** Lines that had to go, the oldest first. */
   dropped = 0;
+  /** How many of the lines only say that messages are missing. */
+  gaps = 0;
   readonly notice = null;
   private lines: Line[] = [];
   private start = 0;
@@ -67,12 +69,13 @@ export class Lines implements ViewModel {
   }
 
   interrupt(text: string): void {
+    this.gaps += 1;
     this.add({ time: NaN, level: null, logger: '', text, more: '', isGap: true });
   }
 
   clear(): void {
     this.lines = [];
-    this.start = this.messages = this.dropped = 0;
+    this.start = this.messages = this.dropped = this.gaps = 0;
     this.version += 1;
   }
 
@@ -80,8 +83,10 @@ export class Lines implements ViewModel {
     this.version += 1;
     this.lines.push({ ...line, number: (this.count += 1) });
     if (this.length > this.most) {
+      const { isGap } = this.at(0);
+      this.gaps -= Number(isGap);
+      this.dropped += Number(!isGap);
       this.start += 1;
-      this.dropped += 1;
       if (this.start >= this.most) {
         this.lines = this.lines.slice(this.start);
         this.start = 0;

@@ -85,9 +85,10 @@ export class LogPresentation implements Presentation<Options, Lines> {
   }
 
   tell(): void {
-    const { length, dropped } = this.model;
+    const { gaps, dropped } = this.model;
+    const length = this.model.length - gaps;
     const all = `${formatCount(length)} ${length === 1 ? 'line' : 'lines'}`;
-    const shown = this.selection.length;
+    const shown = this.selection.length - gaps;
     setText(this.count, `${shown === length ? all : `${formatCount(shown)} of ${all}`}${dropped > 0 ? `, ${formatCount(dropped)} older dropped` : ''}`);
     this.count.title = dropped > 0 ? `The newest ${formatCount(this.model.most)} lines are kept (lines=).` : '';
   }
@@ -101,7 +102,7 @@ export class LogPresentation implements Presentation<Options, Lines> {
   summary(): string {
     const { length } = this.model;
     const last = length === 0 ? null : this.model.at(length - 1);
-    return last === null ? `Waiting for messages on group ${this.surroundings.group}.` : `${formatCount(length)} lines. ${last.level?.label ?? ''} ${last.text || last.more}`.slice(0, 300);
+    return last === null ? `Waiting for messages on group ${this.surroundings.group}.` : `${formatCount(length)} ${length === 1 ? 'line' : 'lines'}. ${last.level?.label ?? ''} ${last.text || last.more}`.slice(0, 300);
   }
 
   /** The lines that are shown. */

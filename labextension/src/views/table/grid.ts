@@ -42,6 +42,8 @@ export class Grid implements ViewModel {
   messages = 0;
   /** Rows that had to go, the oldest first. */
   dropped = 0;
+  /** How many of the rows only say that messages are missing. */
+  gaps = 0;
   readonly notice = null;
   private rows: Row[] = [];
   private start = 0;
@@ -95,6 +97,7 @@ export class Grid implements ViewModel {
   interrupt(text: string): void {
     this.version += 1;
     if (this.shape.key === null && !this.isEmpty) {
+      this.gaps += 1;
       this.push({ number: (this.count += 1), cells: [], changed: null, gap: text });
     }
   }
@@ -112,7 +115,7 @@ export class Grid implements ViewModel {
 
   private empty(): void {
     this.rows = [];
-    this.start = 0;
+    this.start = this.gaps = 0;
     this.keyed.clear();
   }
 
@@ -164,8 +167,10 @@ export class Grid implements ViewModel {
     if (this.length <= this.shape.rows) {
       return;
     }
+    const isGap = this.at(0).gap !== undefined;
+    this.gaps -= Number(isGap);
+    this.dropped += Number(!isGap);
     this.start += 1;
-    this.dropped += 1;
     if (this.shape.key !== null) {
       const [oldest] = this.keyed.keys();
       this.keyed.delete(oldest as Cell);

@@ -85,7 +85,8 @@ export class TablePresentation implements Presentation<Options, Grid> {
   }
 
   tell(): void {
-    const { length, dropped } = this.model;
+    const { gaps, dropped } = this.model;
+    const length = this.model.length - gaps;
     const all = `${formatCount(length)} ${length === 1 ? 'row' : 'rows'}`;
     setText(this.count, `${this.text === '' ? all : `${formatCount(this.arranged?.length ?? length)} of ${all}`}${dropped > 0 ? `, ${formatCount(dropped)} older dropped` : ''}`);
     this.count.title = dropped > 0 ? `The newest ${formatCount(this.options.rows)} rows are kept (rows=).` : '';
@@ -94,7 +95,7 @@ export class TablePresentation implements Presentation<Options, Grid> {
 
   summary(): string {
     const { length } = this.model;
-    return length === 0 ? `Waiting for messages on group ${this.surroundings.group}.` : `${formatCount(length)} rows.`;
+    return length === 0 ? `Waiting for messages on group ${this.surroundings.group}.` : `${formatCount(length)} ${length === 1 ? 'row' : 'rows'}.`;
   }
 
   /** The rows that are shown, in their order. */
@@ -115,7 +116,9 @@ export class TablePresentation implements Presentation<Options, Grid> {
   }
 
   private get sort(): Sort | null {
-    return (this.surroundings.remembered.get('sort') as Sort | null | undefined) ?? null;
+    const sort = (this.surroundings.remembered.get('sort') as Sort | null | undefined) ?? null;
+    // A column that is not there orders nothing.
+    return this.model.columns.some(({ name }) => name === sort?.column) ? sort : null;
   }
 
   private choose(name: string, value: unknown): void {

@@ -4,18 +4,22 @@ import { Widget } from '@lumino/widgets';
 import { pageClient } from '../../client/shared';
 import { View } from '../../views/view';
 
-/** What a plot needs besides its figure: header, legend, paddings. */
+/** What a view needs besides its stage: header, legend, paddings. */
 const AROUND = 110;
 const SMALLEST = 120;
 
-/** A live plot of a group that fills a tab. */
-export class PlotPanel extends Widget {
+/** A live view of a group that fills a tab. */
+export class ViewPanel extends Widget {
   private readonly view: View;
   private readonly identity = Array.from(crypto.getRandomValues(new Uint8Array(8)), one => one.toString(16).padStart(2, '0')).join('');
   private height = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly group: string) {
+  /** @param kind - as in a specification */
+  constructor(
+    readonly group: string,
+    readonly kind: string
+  ) {
     super();
     this.addClass('nbc-plot-panel');
     this.view = new View(this.node, pageClient);
@@ -47,7 +51,7 @@ export class PlotPanel extends Widget {
     const height = Math.min(2000, Math.max(SMALLEST, available - AROUND));
     if (height !== this.height) {
       this.height = height;
-      this.view.show({ version: 1, id: this.identity, group: this.group, kind: 'plot', options: { height } });
+      this.view.show({ version: 1, id: this.identity, group: this.group, kind: this.kind, options: { height } });
     }
   }
 }
