@@ -17,4 +17,6 @@ def defaults(kind: str) -> dict[str, Any]:
 
 
 def _quoted(value: str) -> str:
-    return re.sub(r"(\w+):", r'"\1":', value.replace("'", '"'))
+    """A value as TypeScript writes it, as JSON does."""
+    plain = re.sub(r"(?<=\d)_(?=\d)", "", value.replace("'", '"'))
+    return re.sub(r"(\w+):", r'"\1":', plain)
