@@ -23,8 +23,16 @@ export function arrange(grid: Grid, { text, sort }: Wish): Row[] {
   return place < 0 ? rows : rows.sort((a, b) => compare(a.cells[place], b.cells[place], sign) || a.number - b.number);
 }
 
+/** Numbers are compared as they are written in Python, times only with what may be one: to write them takes long. */
 function matches({ cells }: Row, { columns }: Grid, needle: string): boolean {
-  return cells.some((cell, i) => (columns[i]?.kind === 'time' && typeof cell === 'number' ? formatTime(cell, 3600) : String(cell ?? '')).toLowerCase().includes(needle));
+  const isMoment = /[:-]/.test(needle);
+  return cells.some((cell, i) => {
+    if (cell === null) {
+      return false;
+    }
+    const isTime = typeof cell === 'number' && columns[i]?.kind === 'time';
+    return isTime ? isMoment && formatTime(cell, 3600).includes(needle) : String(cell).toLowerCase().includes(needle);
+  });
 }
 
 /** Numbers, then texts, then what is missing. */

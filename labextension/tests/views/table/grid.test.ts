@@ -92,6 +92,13 @@ describe('an arrangement', () => {
     expect([seen({ text: 'BETA' }), seen({ text: '10' }), seen({ text: 'none such' })]).toEqual([[1, 4], [1], []]);
   });
 
+  it('finds times by what is shown of them', () => {
+    const noon = new Date(2026, 10, 20, 12, 0, 5).getTime() / 1000;
+    const timed = grid({}, { time: noon, n: 12 }, { time: noon + 3600, n: 13 });
+    const found = (text: string): unknown[] => arrange(timed, { text, sort: null }).map(row => row.cells[1]);
+    expect([found('12:00:05'), found('12'), found('2026-11-20'), found('13:00')]).toEqual([[12], [12], [12, 13], [13]]);
+  });
+
   it('of any rows is a permutation in order', () => {
     let seed = 3;
     const random = (n: number): number => (seed = (seed * 48271) % 2147483647) % n;
