@@ -15,13 +15,16 @@ const LAB = here('../nbchannels/labextension');
 const css = {
   name: 'css',
   setup(build) {
-    build.onLoad({ filter: /\.css$/ }, ({ path }) => ({
-      loader: 'js',
-      contents:
-        `const style = document.createElement('style');\n` +
-        `style.textContent = ${JSON.stringify(readFileSync(path, 'utf8'))};\n` +
-        `document.head.append(style);\n`
-    }));
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await esbuild.transform(readFileSync(path, 'utf8'), { loader: 'css', minify: true });
+      return {
+        loader: 'js',
+        contents:
+          `const style = document.createElement('style');\n` +
+          `style.textContent = ${JSON.stringify(code)};\n` +
+          `document.head.append(style);\n`
+      };
+    });
   }
 };
 
@@ -31,6 +34,7 @@ const common = {
   format: 'esm',
   target: ['es2022'],
   minify: true,
+  charset: 'utf8',
   legalComments: 'eof',
   logLevel: 'warning',
   loader: { '.svg': 'text' },

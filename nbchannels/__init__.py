@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     from nbchannels.routes import include as include
     from nbchannels.routes import route as route
     from nbchannels.routes import route_class as route_class
+    from nbchannels.widgets.log import LiveLog as LiveLog
     from nbchannels.widgets.plot import LivePlot as LivePlot
+    from nbchannels.widgets.table import LiveTable as LiveTable
+    from nbchannels.widgets.value import LiveValue as LiveValue
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
@@ -88,7 +91,10 @@ _EXPORTS = {
     "nbchannels.recording.recorder": ("arecord", "record"),
     "nbchannels.recording.replaying": ("areplay", "replay"),
     "nbchannels.routes": ("include", "route", "route_class"),
+    "nbchannels.widgets.log": ("LiveLog",),
     "nbchannels.widgets.plot": ("LivePlot",),
+    "nbchannels.widgets.table": ("LiveTable",),
+    "nbchannels.widgets.value": ("LiveValue",),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 

@@ -11,7 +11,11 @@ from nbchannels.channel import Channel, Group
 from nbchannels.kernel import doctor, reports, status
 from nbchannels.magics.telling import told
 from nbchannels.receipt import Receipt
+from nbchannels.widgets.log import LiveLog
 from nbchannels.widgets.plot import LivePlot
+from nbchannels.widgets.table import LiveTable
+from nbchannels.widgets.value import LiveValue
+from nbchannels.widgets.view import LiveView
 
 __all__ = ["ChannelsMagics"]
 
@@ -26,7 +30,12 @@ _CHANNELS = """%channels                     the connection, and what goes on
 %channels resend N            send one of them again
 %channels discard N           forget one of them
 %channels connect URL [TOKEN] another server"""
-_VIEWS = {"plot": LivePlot}
+_VIEWS: dict[str, type[LiveView]] = {
+    "plot": LivePlot,
+    "value": LiveValue,
+    "log": LiveLog,
+    "table": LiveTable,
+}
 
 
 @magics_class
@@ -104,7 +113,7 @@ class ChannelsMagics(Magics):
 
     @magic_arguments()
     @argument("group", help="the name of the group")
-    @argument("--as", dest="kind", default="plot", help="how to show it: plot")
+    @argument("--as", dest="kind", default="plot", help="how to show it: plot, value, log, table")
     @argument("--window", default=None, help="the last so many of x: '5 min', or of points: 500")
     @line_magic
     def watch(self, line: str) -> None:
@@ -128,7 +137,10 @@ class ChannelsMagics(Magics):
         window = (options.window or "").strip("'\"") or None
         if window and window.isdigit():
             window = int(window)
-        display(told(lambda: view(options.group, window=window)))
+        if window is not None and "window" not in view.options:
+            raise UsageError(f"a {options.kind} has no window: %watch {options.group} --as plot")
+        given = {} if window is None else {"window": window}
+        display(told(lambda: view(options.group, **given)))
 
     def _name_and_content(self, line: str, example: str) -> tuple[str, Any]:
         """The name, and the value of the expression behind it."""

@@ -1,7 +1,7 @@
 """What one gives as names, labels and starting values, in the form that the page takes.
 
-The bounds are those of ``labextension/src/views/specification.ts``: what a page would refuse is
-told here, on the line that says it.
+The bounds are those of ``checks.ts`` and ``plot/options.ts`` in ``labextension/src/views``: what a
+page would refuse is told here, on the line that says it.
 """
 
 import datetime

@@ -1,20 +1,18 @@
 """``LivePlot``: the numbers of a group as lines that move."""
 
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import traitlets
 
 from nbchannels.widgets.columns import (
-    LONGEST_TEXT,
     MOST_FIELDS,
     MOST_LABELS,
     columns_of,
     texts_of,
 )
 from nbchannels.widgets.durations import window_of
-from nbchannels.widgets.view import LiveView
+from nbchannels.widgets.view import LiveView, checked, short_text
 
 __all__ = ["LivePlot"]
 
@@ -59,30 +57,26 @@ class LivePlot(LiveView):
     window = traitlets.Any(None, allow_none=True)
     initial = traitlets.Any(None, allow_none=True)
     mode = traitlets.Enum(["append", "replace"], None, allow_none=True)
-    history = traitlets.Int(None, min=0, max=10_000_000, allow_none=True)
-    title = traitlets.Unicode(None, allow_none=True)
     x_label = traitlets.Unicode(None, allow_none=True)
     y_label = traitlets.Unicode(None, allow_none=True)
     y_range = traitlets.Tuple(
         traitlets.Float(), traitlets.Float(), default_value=None, allow_none=True
     )
-    height = traitlets.Int(300, min=80, max=4000)
-    paused = traitlets.Bool(False)
 
     @traitlets.validate("x")
     def _check_x(self, proposal: Any) -> Any:
-        return _checked(texts_of, proposal["value"], "x", MOST_LABELS)
+        return checked(texts_of, proposal["value"], "x", MOST_LABELS)
 
     @traitlets.validate("y")
     def _check_y(self, proposal: Any) -> Any:
-        names = _checked(texts_of, proposal["value"], "y", MOST_FIELDS)
+        names = checked(texts_of, proposal["value"], "y", MOST_FIELDS)
         if not hasattr(self.initial, "__next__"):  # its own check looks at it, and keeps it
-            _checked(columns_of, self.initial, names)
+            checked(columns_of, self.initial, names)
         return names
 
     @traitlets.validate("window")
     def _check_window(self, proposal: Any) -> Any:
-        _checked(window_of, proposal["value"])
+        checked(window_of, proposal["value"])
         return proposal["value"]
 
     @traitlets.validate("initial")
@@ -90,18 +84,12 @@ class LivePlot(LiveView):
         value = proposal["value"]
         if hasattr(value, "__next__"):  # it can be looked at once only
             value = list(value)
-        _checked(columns_of, value, self.y)
+        checked(columns_of, value, self.y)
         return value
 
-    @traitlets.validate("title", "x_label", "y_label")
-    def _check_text(self, proposal: Any) -> Any:
-        text = proposal["value"]
-        if text is not None and len(text) > LONGEST_TEXT:
-            raise traitlets.TraitError(
-                f"{proposal['trait'].name} is a text of {len(text):,} characters, "
-                f"the limit is {LONGEST_TEXT}; write less"
-            )
-        return text
+    @traitlets.validate("x_label", "y_label")
+    def _check_label(self, proposal: Any) -> Any:
+        return short_text(proposal)
 
     @traitlets.validate("y_range")
     def _check_range(self, proposal: Any) -> Any:
@@ -125,11 +113,3 @@ class LivePlot(LiveView):
         if name == "y_range" and value is not None:
             return list(value)
         return value
-
-
-def _checked(read: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``read`` returns; its error is the trait's."""
-    try:
-        return read(*arguments)
-    except ValueError as error:
-        raise traitlets.TraitError(str(error)) from error

@@ -8,6 +8,7 @@ reserved group ``nbchannels.view.<id>``, so that it reaches every page that show
 
 import reprlib
 import secrets
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import anywidget
@@ -16,8 +17,9 @@ import traitlets
 from nbchannels.channel import Group, expect
 from nbchannels.names import require_group_name
 from nbchannels.widgets.assets import loader
+from nbchannels.widgets.columns import LONGEST_TEXT
 
-__all__ = ["MIME_TYPE", "LiveView"]
+__all__ = ["MIME_TYPE", "LiveView", "checked", "short_text"]
 
 MIME_TYPE = "application/vnd.nbchannels.view.v1+json"
 # Starting values may be many: their beginning is shown.
@@ -30,6 +32,10 @@ class LiveView(anywidget.AnyWidget):
 
     Args:
         group: whose messages it shows; it need not exist yet.
+        history: messages of the group's history to begin with. Default: all; 0: none.
+        title: above the view. Default: the group's name.
+        height: in pixels, without header.
+        paused: whether it stands still.
         options: see the subclass.
 
     Raises:
@@ -45,6 +51,11 @@ class LiveView(anywidget.AnyWidget):
     options: ClassVar[tuple[str, ...]] = ()
     #: Options that have another name in the specification.
     wire_names: ClassVar[dict[str, str]] = {}
+
+    history = traitlets.Int(None, min=0, max=10_000_000, allow_none=True)
+    title = traitlets.Unicode(None, allow_none=True)
+    height = traitlets.Int(300, min=80, max=4000)
+    paused = traitlets.Bool(False)
 
     #: Everything a page needs to draw it.
     specification = traitlets.Dict().tag(sync=True)
@@ -65,6 +76,10 @@ class LiveView(anywidget.AnyWidget):
         super().__init__(**options)
         self.specification = self._specify()
         self.observe(self._changed, names=list(self.options))
+
+    @traitlets.validate("title")
+    def _check_title(self, proposal: Any) -> Any:
+        return short_text(proposal)
 
     @property
     def group(self) -> Group:
@@ -113,6 +128,33 @@ class LiveView(anywidget.AnyWidget):
             if _differs(getattr(self, name), self.traits()[name].default_value)
         ]
         return f"{type(self).__name__}({', '.join([repr(self._group), *changed])})"
+
+
+def short_text(proposal: Any) -> Any:
+    """The text that is proposed for a trait, or None.
+
+    Raises:
+        TraitError: it is longer than a page takes.
+    """
+    text = proposal["value"]
+    if text is not None and len(text) > LONGEST_TEXT:
+        raise traitlets.TraitError(
+            f"{proposal['trait'].name} is a text of {len(text):,} characters, "
+            f"the limit is {LONGEST_TEXT}; write less"
+        )
+    return text
+
+
+def checked(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``read`` returns; its error is the trait's.
+
+    Raises:
+        TraitError: ``read`` raised a `ValueError`.
+    """
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        raise traitlets.TraitError(str(error)) from error
 
 
 def _differs(value: Any, default: Any) -> bool:

@@ -99,7 +99,7 @@ globalThis.nbtest = {
           ])
         )
       })),
-      range: plot.plot.range.x
+      range: plot.presentation.plot.range.x
     };
   },
 

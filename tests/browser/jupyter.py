@@ -216,17 +216,17 @@ class Jupyter:
         return json.loads((self.work / name).read_text())
 
 
-def shown_view(group: str, **options: Any) -> list[Any]:
-    """The output of a cell that showed a plot, as a notebook keeps it."""
+def shown_view(group: str, _kind: str = "plot", **options: Any) -> list[Any]:
+    """The output of a cell that showed a view, as a notebook keeps it."""
     specification = {
         "version": 1,
         "id": secrets.token_hex(8),
         "group": group,
-        "kind": "plot",
+        "kind": _kind,
         "options": options,
     }
     data = {
         "application/vnd.nbchannels.view.v1+json": specification,
-        "text/plain": f"LivePlot({group!r})",
+        "text/plain": f"Live{_kind.title()}({group!r})",
     }
     return [{"output_type": "display_data", "metadata": {}, "data": data}]

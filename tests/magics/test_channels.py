@@ -47,6 +47,7 @@ def test_send_and_group_send_return_receipts(shell):
         ("watch", "index --as pie", "%watch index --as plot"),
         ("watch", "index --as", "--as: expected one argument"),
         ("watch", "index --window soon", "window 'soon' is not understood; write a time such as"),
+        ("watch", "index --as log --window 5", "a log has no window: %watch index --as plot"),
         ("watch", "index extra", "unrecognized arguments: extra"),
         ("watch", "a/b", "InvalidName: group name 'a/b' has '/'"),
         ("send", "a/b {}", "InvalidName: channel name 'a/b' has '/'"),
@@ -89,6 +90,15 @@ def test_watch_displays_a_plot(shell, monkeypatch):
     (plot,) = shown
     assert plot.specification["group"] == "sensors"
     assert plot.specification["options"]["window"] == {"seconds": 300}
+
+
+@pytest.mark.parametrize("kind", ["plot", "value", "log", "table"])
+def test_watch_displays_every_kind_of_view(shell, monkeypatch, kind):
+    shown = []
+    monkeypatch.setattr("nbchannels.magics.channels.display", shown.append)
+    shell.run_line_magic("watch", f"sensors --as {kind}")
+    (view,) = shown
+    assert (view.specification["group"], view.specification["kind"]) == ("sensors", kind)
 
 
 @pytest.mark.parametrize(

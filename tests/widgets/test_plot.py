@@ -1,15 +1,12 @@
 """The options of a plot, as the page takes them."""
 
-import json
-import re
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from traitlets import TraitError
 
 from nbchannels.widgets.plot import LivePlot
+from tests.widgets.pages import defaults
 
 DEFAULTS = {
     "x": None, "y": None, "line": "line", "window": None, "initial": None, "mode": None,
@@ -59,14 +56,8 @@ def test_initial_values_that_cannot_be_are_told():
         LivePlot("index", initial={"a": ["x"]})
 
 
-SPECIFICATION = Path(__file__).parents[2] / "labextension/src/views/specification.ts"
-
-
 def test_the_options_and_defaults_are_the_pages():
-    text = SPECIFICATION.read_text()
-    block = text[text.index("export const DEFAULTS") :]
-    defaults = re.findall(r"^  (\w+): (.+?),?$", block[: block.index("};")], re.MULTILINE)
-    assert options() == {name: json.loads(value.replace("'", '"')) for name, value in defaults}
+    assert options() == defaults("plot")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import { insertCell } from './actions/cells';
 import { addCommands } from './actions/commands';
 import { tell } from './actions/dialogs';
 import { addMenus } from './actions/menus';
-import { PlotPanel } from './actions/plot';
+import { ViewPanel } from './actions/viewpanel';
+
 import { Announcements } from './announcements';
 import { Api, sentence } from './api';
 import { ArrangedInspector } from './arrangement';
@@ -150,18 +151,18 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       messages.scope = scope && (row => scope.has(row.kind, row.name));
     };
 
-    const plots = new WidgetTracker<MainAreaWidget<PlotPanel>>({ namespace: 'nbchannels-plots' });
-    const openPlot = async (group: string): Promise<void> => {
-      const known = plots.find(widget => widget.content.group === group);
+    const plots = new WidgetTracker<MainAreaWidget<ViewPanel>>({ namespace: 'nbchannels-plots' });
+    const openView = async (group: string, kind: string): Promise<void> => {
+      const known = plots.find(({ content }) => content.group === group && content.kind === kind);
       if (known !== undefined) {
         app.shell.activateById(known.id);
         return;
       }
-      const widget = new MainAreaWidget({ content: new PlotPanel(group) });
+      const widget = new MainAreaWidget({ content: new ViewPanel(group, kind) });
       widget.toolbar.hide();
-      widget.id = `nbchannels-plot-${group}`;
+      widget.id = `nbchannels-${kind}-${group}`;
       widget.title.label = group;
-      widget.title.caption = trans.__('Live plot of group "%1"', group);
+      widget.title.caption = trans.__('Live view (%1) of group "%2"', kind, group);
       widget.title.icon = plotIcon;
       widget.title.closable = true;
       await plots.add(widget);
@@ -169,7 +170,7 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       if (labShell === null) {
         widget.content.node.style.minHeight = LOWEST;
       }
-      app.shell.add(widget, labShell === null ? 'down' : 'main', { mode: 'split-right', type: 'Live Plot' });
+      app.shell.add(widget, labShell === null ? 'down' : 'main', { mode: 'split-right', type: 'Live View' });
       app.shell.activateById(widget.id);
     };
     const reveal = (section?: string): void => {
@@ -184,7 +185,7 @@ export const inspector: JupyterFrontEndPlugin<void> = {
       seek: name => {
         tail.seek(name);
       },
-      openPlot,
+      openView,
       insertCell: code => insertCell(notebooks, code),
       whole: row => messages.whole(row),
       pause: () => {
@@ -206,8 +207,8 @@ export const inspector: JupyterFrontEndPlugin<void> = {
     addMenus(app, palette, trans);
     void restorer?.restore(plots, {
       command: COMMANDS.plot,
-      args: widget => ({ group: widget.content.group }),
-      name: widget => widget.content.group
+      args: ({ content: { group, kind } }) => ({ group, kind }),
+      name: ({ content: { group, kind } }) => (kind === 'plot' ? group : `${kind}:${group}`)
     });
 
     new Notices(

@@ -1,15 +1,18 @@
 import { element, setText } from './dom';
 import { formatCount } from './format';
-import type { Model } from './runs';
+import type { Kind, ViewModel } from './kind';
 
-/** What a plot without points says: what it waits for, and a line to try. */
+/** What a view with nothing to show says: what it waits for, and a line to try. */
 export class EmptyState {
   readonly element = element('div', 'nbc-empty');
   private readonly line = element('div', 'nbc-empty-line');
   private readonly hint = element('div', 'nbc-empty-hint');
 
-  constructor(private readonly group: string) {
-    const code = element('code', 'nbc-code', `Group("${group}").send({"y": 1})`);
+  constructor(
+    private readonly group: string,
+    private readonly words: Kind['empty']
+  ) {
+    const code = element('code', 'nbc-code', `Group("${group}").send(${words.example})`);
     const copy = element('button', 'nbc-copy', 'Copy');
     copy.type = 'button';
     copy.setAttribute('aria-label', 'Copy the line');
@@ -24,7 +27,7 @@ export class EmptyState {
     this.element.append(this.line, this.hint, row);
   }
 
-  show(model: Model): void {
+  show(model: ViewModel): void {
     this.element.hidden = !model.isEmpty;
     if (!model.isEmpty) {
       return;
@@ -34,8 +37,8 @@ export class EmptyState {
       setText(this.line, `Waiting for messages on group '${this.group}'`);
       setText(this.hint, 'Send one from any cell:');
     } else {
-      setText(this.line, `${formatCount(messages)} ${messages === 1 ? 'message' : 'messages'} on group '${this.group}', none with a number to draw`);
-      setText(this.hint, 'Numbers, lists of numbers, arrays and tables are drawn:');
+      setText(this.line, `${formatCount(messages)} ${messages === 1 ? 'message' : 'messages'} on group '${this.group}', ${this.words.lacking}`);
+      setText(this.hint, this.words.wanted);
     }
   }
 }

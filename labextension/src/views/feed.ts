@@ -1,15 +1,14 @@
 import type { Client, Discontinuity, Disposer, StreamListener, StreamMessage } from '../client/types';
-import { readInitial, readMessage } from './fields';
-import { Model } from './runs';
-import type { Options } from './specification';
+import type { Kind, ViewModel } from './kind';
+import type { CommonOptions } from './options';
 
 /** What may wait while the view is paused: what the server's log of one group holds too. */
 const MOST_WAITING = 10_000;
 const MOST_WAITING_BYTES = 16 * 2 ** 20;
 
 /** Brings the messages of a group into a model. */
-export class Feed implements StreamListener {
-  model: Model;
+export class Feed<O extends CommonOptions = CommonOptions, M extends ViewModel = ViewModel> implements StreamListener {
+  model: M;
   /** Interruptions of the stream, and messages lost in them as far as known. */
   gaps = 0;
   lost = 0;
@@ -30,10 +29,11 @@ export class Feed implements StreamListener {
   constructor(
     private readonly client: Client,
     private readonly group: string,
-    private options: Options,
+    private readonly kind: Pick<Kind<O, M>, 'model' | 'take'>,
+    private options: O,
     private readonly changed: () => void
   ) {
-    this.model = this.freshModel();
+    this.model = this.kind.model(this.options);
   }
 
   /** Begin to receive. */
@@ -45,9 +45,9 @@ export class Feed implements StreamListener {
   }
 
   /** Take other options that need the messages to be read again. */
-  reopen(options: Options): void {
+  reopen(options: O): void {
     this.options = options;
-    this.model = this.freshModel();
+    this.model = this.kind.model(this.options);
     this.backlog = [];
     this.backlogBytes = this.problems = this.gaps = this.lost = 0;
     this.problem = this.stopped = null;
@@ -113,16 +113,6 @@ export class Feed implements StreamListener {
     this.changed();
   }
 
-  private freshModel(): Model {
-    const { x, y } = this.options;
-    const model = new Model(Array.isArray(x) ? (x as readonly string[]) : null, y);
-    const initial = readInitial(this.options);
-    if (initial !== null) {
-      model.start(initial);
-    }
-    return model;
-  }
-
   private hold(what: StreamMessage | Discontinuity, bytes: number): void {
     this.backlog.push(what);
     this.backlogBytes += bytes;
@@ -151,7 +141,7 @@ export class Feed implements StreamListener {
 
   private take(message: StreamMessage): void {
     try {
-      this.model.apply(readMessage(message.content(), message.time, this.options));
+      this.kind.take(this.model, { content: message.content(), time: message.time }, this.options);
     } catch (error) {
       this.problems += 1;
       const why = error instanceof Error ? error.message : String(error);

@@ -45,6 +45,11 @@ export function formatTime(seconds: number, span: number, now: Date = new Date()
   return date.toDateString() === now.toDateString() ? time : `${day} ${time}`;
 }
 
+/** A moment for machines; nothing for what is none. */
+export function isoTime(seconds: number): string {
+  return Math.abs(seconds) <= 8.64e12 ? new Date(seconds * 1000).toISOString() : '';
+}
+
 /** A duration in words a reader takes in at a glance. */
 export function formatDuration(seconds: number): string {
   if (seconds < 90) {

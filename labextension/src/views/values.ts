@@ -8,6 +8,11 @@ export type Value =
   | { readonly form: 'texts'; readonly values: readonly string[] }
   | { readonly form: 'other'; readonly what: string };
 
+/** Fields that are x unless one says otherwise. */
+export const X_FIELDS: readonly string[] = ['t', 'time', 'timestamp', 'step'];
+/** Fields whose large numbers are read as seconds or milliseconds since 1970. */
+export const TIME_LIKE = /(^|_)(t|ts|time|timestamp|date|datetime|epoch)$/i;
+
 /** Look at one value of a message. Missing values are NaN, booleans 0 and 1. */
 export function classify(value: unknown): Value {
   const scalar = scalarOf(value);
@@ -87,7 +92,7 @@ function classifyList(list: readonly unknown[]): Value {
 
 const PER_SECOND: Readonly<Record<string, number>> = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 };
 
-function classifyArray(array: ArrayValue): Value {
+function classifyArray(array: Pick<ArrayValue, 'dtype' | 'shape' | 'values'>): Value {
   if (array.shape.length !== 1) {
     return { form: 'other', what: `array of ${array.shape.length} dimensions` };
   }
@@ -110,6 +115,18 @@ function spans(values: ArrayLike<number> | ArrayLike<bigint>, isTime: boolean, p
     seconds[i] = isTime ? wallClock(second) : second;
   }
   return { form: isTime ? 'times' : 'numbers', values: seconds };
+}
+
+/** What stands in a row of a column (an array of one dimension, or a list); times as seconds since 1970. */
+export function columnAt(column: unknown, row: number): unknown {
+  if (!isArrayValue(column)) {
+    return (column as readonly unknown[])[row];
+  }
+  if (/^[Mm]/.test(column.dtype)) {
+    const seen = classifyArray({ dtype: column.dtype, shape: [1], values: column.values.slice(row, row + 1) });
+    return 'values' in seen ? (seen.form === 'times' ? new Date((seen.values[0] as number) * 1000) : seen.values[0]) : null;
+  }
+  return column.dtype === 'b1' ? column.values[row] !== 0 : column.values[row];
 }
 
 let hour = NaN;

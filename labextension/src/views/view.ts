@@ -1,7 +1,10 @@
 import type { Client, Disposer, StreamMessage } from '../client/types';
+import { SpecificationError } from './checks';
 import { element, setText } from './dom';
-import { PlotView } from './plotview';
-import { mergeOptions, parseSpecification, type Specification, SpecificationError } from './specification';
+import { ViewFrame } from './frame';
+import type { Kind } from './kind';
+import { KINDS } from './kinds';
+import { mergeOptions, parseSpecification, type Specification } from './specification';
 import '../../style/view.css';
 
 /** The reserved group in which a view's settings travel. */
@@ -18,7 +21,7 @@ export class View {
   private specification: Specification | null = null;
   private shown: string | null = null;
   private attached = false;
-  private content: PlotView | null = null;
+  private content: ViewFrame | null = null;
   private settings: Disposer | null = null;
   private changes: unknown = {};
   private disposed = false;
@@ -44,14 +47,14 @@ export class View {
     this.shown = json;
     let specification: Specification;
     try {
-      specification = parseSpecification(value);
+      specification = parseSpecification(value, KINDS);
     } catch (error) {
       this.fail(error);
       return;
     }
     const before = this.specification;
     this.specification = specification;
-    if (before !== null && this.content !== null && before.id === specification.id && before.group === specification.group) {
+    if (before !== null && this.content !== null && before.id === specification.id && before.group === specification.group && before.kind === specification.kind) {
       this.configure(this.content);
       return;
     }
@@ -79,7 +82,7 @@ export class View {
   private open(specification: Specification): void {
     try {
       const client = this.client();
-      const content = new PlotView(this.root, client, specification);
+      const content = new ViewFrame(this.root, client, specification, kindOf(specification));
       this.content = content;
       this.settings = client.subscribe(
         settingsGroup(specification.id),
@@ -92,7 +95,7 @@ export class View {
     }
   }
 
-  private readSettings(content: PlotView, message: StreamMessage | undefined): void {
+  private readSettings(content: ViewFrame, message: StreamMessage | undefined): void {
     try {
       const settings = message?.content();
       this.changes = typeof settings === 'object' && settings !== null && 'options' in settings ? settings.options : {};
@@ -104,12 +107,12 @@ export class View {
   }
 
   /** Lay the settings from Python over the options of the specification. */
-  private configure(content: PlotView): void {
+  private configure(content: ViewFrame): void {
     if (this.specification === null) {
       return;
     }
     try {
-      content.configure(mergeOptions(this.specification.options, this.changes));
+      content.configure(mergeOptions(kindOf(this.specification), this.specification.options, this.changes));
       content.note('settings', null);
     } catch (error) {
       content.note('settings', `Settings from Python are not applied: ${sentence(error)}`);
@@ -131,6 +134,10 @@ export class View {
     setText(this.message, error instanceof SpecificationError ? what : `This view could not be shown: ${what}`);
     this.root.append(this.message);
   }
+}
+
+function kindOf({ kind }: Specification): Kind {
+  return KINDS.get(kind) as Kind;
 }
 
 function sentence(error: unknown): string {

@@ -1,13 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { Feed } from '../../src/views/feed';
-import { DEFAULTS, type Options } from '../../src/views/specification';
+import { PLOT } from '../../src/views/plot/kind';
+import { DEFAULTS, type Options } from '../../src/views/plot/options';
+import type { Model } from '../../src/views/plot/runs';
 import { FakeClient } from './fake';
 
-function open(options: Partial<Options> = {}): { client: FakeClient; feed: Feed; changed: ReturnType<typeof vi.fn>; latest: () => number | undefined } {
+function open(options: Partial<Options> = {}): { client: FakeClient; feed: Feed<Options, Model>; changed: ReturnType<typeof vi.fn>; latest: () => number | undefined } {
   const client = new FakeClient();
   const changed = vi.fn();
-  const feed = new Feed(client, 'index', { ...DEFAULTS, ...options }, changed);
+  const feed = new Feed(client, 'index', PLOT, { ...DEFAULTS, ...options }, changed);
   feed.open();
   return { client, feed, changed, latest: () => feed.model.current.series.get('y')?.latest };
 }

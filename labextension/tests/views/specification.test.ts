@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
-import { DEFAULTS, mergeOptions, needsReread, parseSpecification, SpecificationError } from '../../src/views/specification';
+import { SpecificationError } from '../../src/views/checks';
+import { KINDS } from '../../src/views/kinds';
+import { PLOT } from '../../src/views/plot/kind';
+import { DEFAULTS } from '../../src/views/plot/options';
+import { mergeOptions, needsReread, parseSpecification } from '../../src/views/specification';
 
 const SPECIFICATION = { version: 1, id: '0123456789abcdef', group: 'index', kind: 'plot', options: {} };
 
 describe('a specification', () => {
   it('has defaults', () => {
-    expect(parseSpecification(SPECIFICATION)).toEqual({ ...SPECIFICATION, options: DEFAULTS });
+    expect(parseSpecification(SPECIFICATION, KINDS)).toEqual({ ...SPECIFICATION, options: DEFAULTS });
   });
 
   it('takes every option', () => {
@@ -14,8 +18,8 @@ describe('a specification', () => {
       x: ['Mon', 'Tue'], y: ['cpu'], line: 'bar', window: { seconds: 60 }, mode: 'append', initial: { cpu: [1, 2.5] }, history: 0,
       title: 'A <b>title</b>', height: 400, y_label: '%', x_label: 'day', y_range: [0, 100], paused: true
     };
-    expect(parseSpecification({ ...SPECIFICATION, options }).options).toEqual(options);
-    expect(parseSpecification({ ...SPECIFICATION, options: { y: 'text', window: { points: 5 } } }).options).toMatchObject({ y: ['text'], window: { points: 5 } });
+    expect(parseSpecification({ ...SPECIFICATION, options }, KINDS).options).toEqual(options);
+    expect(parseSpecification({ ...SPECIFICATION, options: { y: 'text', window: { points: 5 } } }, KINDS).options).toMatchObject({ y: ['text'], window: { points: 5 } });
   });
 
   it.each([
@@ -46,25 +50,25 @@ describe('a specification', () => {
     [{ ...SPECIFICATION, options: { y_range: [0, Infinity] } }, 'y_range'],
     [{ ...SPECIFICATION, options: { paused: 1 } }, 'true or false']
   ])('%j is refused in words', (value, words) => {
-    expect(() => parseSpecification(value)).toThrow(SpecificationError);
-    expect(() => parseSpecification(value)).toThrow(words);
+    expect(() => parseSpecification(value, KINDS)).toThrow(SpecificationError);
+    expect(() => parseSpecification(value, KINDS)).toThrow(words);
   });
 
   it('an error is short however long the value', () => {
     const options = { x: { a: 'b'.repeat(10_000) } };
-    expect(() => parseSpecification({ ...SPECIFICATION, options })).toThrow(/^.{1,200}$/);
+    expect(() => parseSpecification({ ...SPECIFICATION, options }, KINDS)).toThrow(/^.{1,200}$/);
   });
 });
 
 describe('changes', () => {
   it('are laid over options, all or none', () => {
-    const before = mergeOptions(DEFAULTS, { title: 'a', window: { seconds: 5 } });
-    expect(mergeOptions(before, { window: null })).toEqual({ ...before, window: null });
-    expect(() => mergeOptions(before, { title: 'b', height: 'tall' })).toThrow('"height"');
+    const before = mergeOptions(PLOT, DEFAULTS, { title: 'a', window: { seconds: 5 } });
+    expect(mergeOptions(PLOT, before, { window: null })).toEqual({ ...before, window: null });
+    expect(() => mergeOptions(PLOT, before, { title: 'b', height: 'tall' })).toThrow('"height"');
   });
 
   it('only some of them need the messages again', () => {
-    const change = (changes: unknown): boolean => needsReread(DEFAULTS, mergeOptions(DEFAULTS, changes));
+    const change = (changes: unknown): boolean => needsReread(PLOT, DEFAULTS, mergeOptions(PLOT, DEFAULTS, changes));
     expect([change({ y: ['a'] }), change({ x: 'b' }), change({ mode: 'append' })]).toEqual([true, true, true]);
     expect([change({ window: { points: 3 } }), change({ title: 'b' }), change({ paused: true })]).toEqual([false, false, false]);
   });

@@ -172,7 +172,7 @@ describe('View', () => {
     const rows = [...host.querySelectorAll('tr')].map(row => [...row.children].map(cell => cell.textContent));
     expect(rows).toEqual([['step', 'y', 'z'], ['3', '30', '0.5000'], ['2', '–', '–'], ['1', '10', '–']]);
     expect(visible('.nbc-figure')).toBe(false);
-    button('Show as a plot').click();
+    button('Show as a picture').click();
     expect(visible('.nbc-figure')).toBe(true);
   });
 

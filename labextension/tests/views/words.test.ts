@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { numberLabels } from '../../src/views/axes';
+import { numberLabels } from '../../src/views/plot/axes';
 import { describe as say, type Health } from '../../src/views/chip';
 import { describeGap } from '../../src/views/feed';
 import { formatDuration, formatNumber, formatTime } from '../../src/views/format';

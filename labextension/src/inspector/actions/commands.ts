@@ -18,7 +18,8 @@ export interface Hands {
   readonly base: string;
   reveal(section?: string): void;
   seek(name: string): void;
-  openPlot(group: string): Promise<void>;
+  /** Open a live view in a tab; `kind` as in its specification. */
+  openView(group: string, kind: string): Promise<void>;
   /** Returns whether there is a notebook. */
   insertCell(code: string): boolean;
   whole(row: TailRow): Promise<{ readonly message: unknown; readonly omitted: string | null }>;
@@ -106,7 +107,14 @@ export function addCommands(commands: CommandRegistry, context: Context, hands: 
       });
     }
   );
-  add(COMMANDS.plot, trans.__('Open Live Plot'), trans.__('Open a live plot of a group in a tab'), plotIcon, { group: WORD }, args => hands.openPlot(place(args, 'group')), has('group'));
+  add(COMMANDS.plot, trans.__('Open Live Plot'), trans.__('Open a live plot of a group in a tab'), plotIcon, { group: WORD, kind: WORD }, args => hands.openView(place(args, 'group'), text(args.kind) || 'plot'), has('group'));
+  for (const [kind, label, caption] of [
+    ['value', trans.__('Open Live Values'), trans.__('Open the newest values of a group in a tab')],
+    ['log', trans.__('Open Live Log'), trans.__('Open the messages of a group as lines in a tab')],
+    ['table', trans.__('Open Live Table'), trans.__('Open the messages of a group as rows in a tab')]
+  ] as const) {
+    add(COMMANDS[kind], label, caption, listIcon, { group: WORD }, args => hands.openView(place(args, 'group'), kind), has('group'));
+  }
   add(COMMANDS.insertWatch, trans.__('Insert Cell with Live Plot'), trans.__('Insert a cell that plots a group'), addIcon, { group: WORD }, args => {
     insert(plotCell(place(args, 'group')));
   }, has('group'));

@@ -6,7 +6,7 @@ import { COMMANDS } from '../context';
 
 /** What the menu of a row offers; `|` is a line. */
 const MENUS: Readonly<Record<string, readonly string[]>> = {
-  group: [COMMANDS.plot, COMMANDS.insertWatch, COMMANDS.send, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.clear],
+  group: [COMMANDS.plot, COMMANDS.value, COMMANDS.log, COMMANDS.table, '|', COMMANDS.insertWatch, COMMANDS.send, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.clear],
   channel: [COMMANDS.send, COMMANDS.insertConsumer, COMMANDS.showMessages, '|', COMMANDS.copyName, COMMANDS.copyPython, COMMANDS.copyCurl],
   message: [COMMANDS.copyMessage, COMMANDS.copyPython, COMMANDS.copyCurl, '|', COMMANDS.sendAgain, COMMANDS.edit, '|', COMMANDS.plot, COMMANDS.showMessages],
   consumer: [COMMANDS.send, COMMANDS.showMessages, COMMANDS.copyName, '|', COMMANDS.disconnect],
