@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbchannels.bridge import async_to_sync as async_to_sync
+    from nbchannels.bridges.logs import flush as flush
+    from nbchannels.bridges.logs import log as log
     from nbchannels.channel import Channel as Channel
     from nbchannels.channel import Group as Group
     from nbchannels.consuming import consume as consume
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
+    "nbchannels.bridges.logs": ("flush", "log"),
     "nbchannels.channel": ("Channel", "Group"),
     "nbchannels.consuming": ("consume", "unconsume"),
     "nbchannels.exceptions": (
