@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nbchannels.bridge import async_to_sync as async_to_sync
     from nbchannels.bridges.logs import flush as flush
     from nbchannels.bridges.logs import log as log
+    from nbchannels.bridges.progress import track as track
+    from nbchannels.bridges.records import GroupHandler as GroupHandler
     from nbchannels.channel import Channel as Channel
     from nbchannels.channel import Group as Group
     from nbchannels.consuming import consume as consume
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
     "nbchannels.bridges.logs": ("flush", "log"),
+    "nbchannels.bridges.progress": ("track",),
+    "nbchannels.bridges.records": ("GroupHandler",),
     "nbchannels.channel": ("Channel", "Group"),
     "nbchannels.consuming": ("consume", "unconsume"),
     "nbchannels.exceptions": (

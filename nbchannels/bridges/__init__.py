@@ -2,5 +2,7 @@
 
 from nbchannels.bridges.logs import flush as flush
 from nbchannels.bridges.logs import log as log
+from nbchannels.bridges.progress import track as track
+from nbchannels.bridges.records import GroupHandler as GroupHandler
 
-__all__ = ["flush", "log"]
+__all__ = ["GroupHandler", "flush", "log", "track"]

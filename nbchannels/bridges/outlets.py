@@ -65,6 +65,10 @@ class Outlet:
 
     #: What the user says, for the sentences.
     word = "message"
+    #: Seconds between two messages.
+    pace = PACE
+    #: Whether the first message is sent by the caller, so that what fails is raised on its line.
+    sends_first = True
 
     def __init__(self, group: Group) -> None:
         self.group = group
@@ -106,7 +110,7 @@ class Outlet:
 
     def announce(self) -> None:
         """Something waits: send it, now or on the thread."""
-        if not self.has_begun and not bridge.here:
+        if self.sends_first and not self.has_begun and not bridge.here:
             self.send(seen=True)
             self.raise_error()
             return
@@ -159,7 +163,7 @@ class Outlet:
                     self._packed.appendleft((encoded, parcel))
                     raise
                 sent += 1
-            self._next = time.monotonic() + PACE * max(sent, 1)
+            self._next = time.monotonic() + self.pace * max(sent, 1)
             if not self.is_empty:
                 _postman.wake(self, self._next)
 
