@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbchannels.bridge import async_to_sync as async_to_sync
+    from nbchannels.bridges.callbacks import Callback as Callback
     from nbchannels.bridges.logs import flush as flush
     from nbchannels.bridges.logs import log as log
     from nbchannels.bridges.progress import track as track
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
+    "nbchannels.bridges.callbacks": ("Callback",),
     "nbchannels.bridges.logs": ("flush", "log"),
     "nbchannels.bridges.progress": ("track",),
     "nbchannels.bridges.records": ("GroupHandler",),
