@@ -21,6 +21,16 @@ _EVENTS = ("on_", "before_", "after_")
 _BASES = (("xgboost.callback", "TrainingCallback"), ("lightning.pytorch.callbacks", "Callback"))
 
 
+class _NotBefore:
+    """A method that does nothing, and is false."""
+
+    def __call__(self, *args: Any) -> bool:
+        return False
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class Callback:
     """Logs what a trainer measures, a row for each report of it, as `log` does.
 
@@ -53,6 +63,8 @@ class Callback:
     #: What Keras and Lightning look at, and set.
     params: Any = None
     model: Any = None
+    #: XGBoost calls it, and goes on; LightGBM asks whether it is true, and would call us too early.
+    before_iteration = _NotBefore()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Callback":
         """An instance also of the callback classes that are loaded, where a trainer insists."""
@@ -97,10 +109,6 @@ class Callback:
         """XGBoost has ended; gives its model back."""
         self._flush()
         return model
-
-    def before_iteration(self, *args: Any) -> bool:
-        """XGBoost goes on."""
-        return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """XGBoost has measured: ``{data: {metric: [values]}}``; it goes on."""

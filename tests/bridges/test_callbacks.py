@@ -156,6 +156,8 @@ def test_xgboost(group):
 
 def test_lightgbm(group):
     callback = Callback(group)
+    assert not getattr(callback, "before_iteration", False)  # else it is called before only
+    assert getattr(callback, "order", 0) == 0
     callback(
         types.SimpleNamespace(iteration=3, evaluation_result_list=[("valid", "l2", 0.5, False)])
     )
