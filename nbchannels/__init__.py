@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nbchannels.bridges.callbacks import Callback as Callback
     from nbchannels.bridges.logs import flush as flush
     from nbchannels.bridges.logs import log as log
+    from nbchannels.bridges.notices import anotify as anotify
+    from nbchannels.bridges.notices import notify as notify
     from nbchannels.bridges.progress import track as track
     from nbchannels.bridges.records import GroupHandler as GroupHandler
     from nbchannels.channel import Channel as Channel
@@ -60,6 +62,7 @@ _EXPORTS = {
     "nbchannels.bridges.binding": ("bind",),
     "nbchannels.bridges.callbacks": ("Callback",),
     "nbchannels.bridges.logs": ("flush", "log"),
+    "nbchannels.bridges.notices": ("anotify", "notify"),
     "nbchannels.bridges.progress": ("track",),
     "nbchannels.bridges.records": ("GroupHandler",),
     "nbchannels.channel": ("Channel", "Group"),

@@ -133,7 +133,7 @@ function choose(fields: Fields, xName: string | null, options: ReadOptions, want
     }
     if (value.form !== wanted) {
       undrawn.push([name, reason(value)]);
-    } else if (options.y === null && options.x === null && X_FIELDS.includes(name)) {
+    } else if (options.y === null && (options.x === null ? X_FIELDS.includes(name) : tellsTime(name, value))) {
       undrawn.push([name, `x is ${xName ?? 'another'}`]);
     } else {
       drawn.push([name, value]);
@@ -144,6 +144,12 @@ function choose(fields: Fields, xName: string | null, options: ReadOptions, want
     drawn.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   }
   return { drawn, undrawn };
+}
+
+/** Seconds or milliseconds since 1970 beside an x that was chosen: as a series they would flatten all others. */
+function tellsTime(name: string, value: Value): boolean {
+  const values = value.form === 'number' ? [value.value] : value.form === 'numbers' ? value.values : [];
+  return X_FIELDS.includes(name) && axisOf(name, false, values).axis === 'time';
 }
 
 function reason(value: Value): string {
