@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbchannels.bridge import async_to_sync as async_to_sync
+    from nbchannels.bridges.alerts import alert as alert
     from nbchannels.bridges.binding import bind as bind
     from nbchannels.bridges.callbacks import Callback as Callback
     from nbchannels.bridges.logs import flush as flush
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
+    "nbchannels.bridges.alerts": ("alert",),
     "nbchannels.bridges.binding": ("bind",),
     "nbchannels.bridges.callbacks": ("Callback",),
     "nbchannels.bridges.logs": ("flush", "log"),

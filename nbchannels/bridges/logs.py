@@ -41,6 +41,7 @@ class Rows(Outlet):
         self._step: float = 0
         self._text = 0
         self.dropped = 0
+        self._newest_lost: Row | None = None
 
     def add(self, fields: dict[str, Any]) -> None:
         """Take a row; see `log`."""
@@ -100,13 +101,24 @@ class Rows(Outlet):
         return lost
 
     def _tell_dropped(self, lost: Row) -> None:
+        self._newest_lost = lost
         self.tell(
             "dropped",
-            f"more is logged than can be sent: the oldest {self.dropped:,} rows so far, up to step "
-            f"{lost[0]:g}, were dropped; {len(self._rows):,} rows wait, the limit is "
-            f"{MOST_ROWS:,}; {self.waiting}. %channels doctor says what is wrong with the way to "
-            "the server",
+            f"more is logged than can be sent: the oldest rows are dropped, from step {lost[0]:g} "
+            f"on; {len(self._rows):,} rows wait, the limit is {MOST_ROWS:,}; {self.waiting}. "
+            "%channels doctor says what is wrong with the way to the server",
         )
+
+    def _tell_all_dropped(self) -> None:
+        """It goes on: say what is missing, now that it is known."""
+        with self.lock:
+            lost, count, self._newest_lost = self._newest_lost, self.dropped, None
+        if lost is not None:
+            self.tell(
+                "dropped",
+                f"{count:,} rows were dropped, up to step {lost[0]:g}; from there on all is sent",
+                subject=f"group {self.group.name}, {count} rows dropped",
+            )
 
     # For `Outlet`.
 
@@ -119,6 +131,8 @@ class Rows(Outlet):
         """See `Outlet.take`."""
         with self.lock:  # not while they are joined: callers would wait
             rows, self._rows, self._text = list(self._rows), deque(), 0
+        if self._newest_lost is not None:
+            self._tell_all_dropped()
         return [
             Parcel(table, len(table["time"]))
             for first in range(0, len(rows), MOST_JOINED)

@@ -126,10 +126,10 @@ class Outlet:
         if error is not None:
             raise error
 
-    def tell(self, kind: str, sentence: str, seen: bool = False) -> None:
+    def tell(self, kind: str, sentence: str, seen: bool = False, subject: str = "") -> None:
         """Report something about this group."""
         name = self.group.name
-        report(kind, f"group {name!r}: {sentence}", subject=f"group {name}", seen=seen)
+        report(kind, f"group {name!r}: {sentence}", subject=subject or f"group {name}", seen=seen)
 
     # Sending.
 

@@ -10,7 +10,7 @@ from nbchannels.bridges.points import Points, newest, points_of
 from nbchannels.exceptions import shown
 from nbchannels.message import Message
 
-__all__ = ["Drawing", "Target", "Trait", "target_of"]
+__all__ = ["Drawing", "Target", "Trait", "key_of", "target_of"]
 
 #: Points that a picture keeps, if nothing else is said.
 ROLLOVER = 10_000
@@ -174,7 +174,7 @@ class Call(Target):
 
     def __init__(self, function: Callable[[Message], Any]) -> None:
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
-        super().__init__(name, _key_of(function, name))
+        super().__init__(name, key_of(function, name))
         self.function = function
 
     def show(self, messages: list[Message]) -> Any:
@@ -182,7 +182,7 @@ class Call(Target):
         return self.function(messages[-1])
 
 
-def _key_of(function: Any, name: str) -> Any:
+def key_of(function: Any, name: str) -> Any:
     """A function of a cell that is run again is the same."""
     code = getattr(function, "__code__", None)
     if code is None or getattr(function, "__self__", None) is not None:

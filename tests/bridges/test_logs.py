@@ -184,8 +184,10 @@ def test_what_waits_is_bounded_and_a_drop_is_told(group, layer, told, monkeypatc
     arrived = columns(group, "loss")
     assert rows.dropped == 1000 - len(arrived) > 0
     assert arrived[-1] == 999.0
-    assert told()[0][0] == "dropped"
-    assert "the oldest 1 rows so far, up to step" in told()[0][1]
+    first, *_, last = told()
+    assert first[0] == last[0] == "dropped"
+    assert "the oldest rows are dropped, from step" in first[1]
+    assert f"{rows.dropped:,} rows were dropped, up to step" in last[1]
 
 
 def test_much_text_is_bounded(group, layer, monkeypatch):
@@ -218,12 +220,9 @@ def test_while_nothing_is_acknowledged_rows_gather(group, layer):
         log(group, loss=float(i))
         rows.send()
     assert len(layer.pending) <= 65
-    layer.acknowledge()
-    flush_in_thread = threading.Thread(target=flush, args=(group, 20))
     layer.is_slow = False
-    flush_in_thread.start()
-    flush_in_thread.join(20)
     layer.acknowledge()
+    flush(group, 20)
     assert len(columns(group, "loss")) == 501
 
 

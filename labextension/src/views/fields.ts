@@ -22,6 +22,8 @@ export class UndrawableError extends Error {
   override readonly name = 'UndrawableError';
 }
 
+/** The type of a message that is a sentence for the reader, and is shown elsewhere: there is nothing in it to draw, or to name. */
+const NOTIFICATION = 'nbchannels.notification';
 const X_FIELDS = ['t', 'time', 'timestamp', 'step'];
 /** Fields whose large numbers are read as seconds or milliseconds since 1970. */
 const TIME_LIKE = /(^|_)(t|ts|time|timestamp|date|datetime|epoch)$/i;
@@ -35,6 +37,9 @@ export function readMessage(content: unknown, time: number, options: ReadOptions
   const entries = columns ?? entriesOf(content);
   if (entries === null) {
     throw new UndrawableError('The message is not a map of fields.');
+  }
+  if (entries.some(([name, value]) => name === 'type' && value === NOTIFICATION)) {
+    return { how: 'append', axis: 'time', axisName: '', x: null, columns: [], undrawn: [] };
   }
   const fields: Fields = new Map(entries.map(([name, value]) => [name, classify(value)]));
   const xName = pickX(fields, options.x) ?? (columns !== null && options.x === null ? indexOf(fields) : null);

@@ -73,6 +73,11 @@ describe('a time beside an x that was chosen', () => {
   });
 });
 
+it('finds nothing to draw or to name in a notification', () => {
+  const reading = read({ type: 'nbchannels.notification', text: 'it has ended', level: 'info', epochs: 5 });
+  expect([reading.columns, reading.undrawn]).toEqual([[], []]);
+});
+
 describe('a message of arrays', () => {
   it('replaces the series', () => {
     const reading = read({ type: 'websocket.ingest', text: [6, 3, null, 2.5] });
