@@ -16,6 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbchannels.bridge import async_to_sync as async_to_sync
+    from nbchannels.bridges.alerts import alert as alert
+    from nbchannels.bridges.binding import bind as bind
+    from nbchannels.bridges.callbacks import Callback as Callback
+    from nbchannels.bridges.logs import flush as flush
+    from nbchannels.bridges.logs import log as log
+    from nbchannels.bridges.notices import anotify as anotify
+    from nbchannels.bridges.notices import notify as notify
+    from nbchannels.bridges.progress import track as track
+    from nbchannels.bridges.records import GroupHandler as GroupHandler
     from nbchannels.channel import Channel as Channel
     from nbchannels.channel import Group as Group
     from nbchannels.consuming import consume as consume
@@ -60,6 +69,13 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "nbchannels.bridge": ("async_to_sync",),
+    "nbchannels.bridges.alerts": ("alert",),
+    "nbchannels.bridges.binding": ("bind",),
+    "nbchannels.bridges.callbacks": ("Callback",),
+    "nbchannels.bridges.logs": ("flush", "log"),
+    "nbchannels.bridges.notices": ("anotify", "notify"),
+    "nbchannels.bridges.progress": ("track",),
+    "nbchannels.bridges.records": ("GroupHandler",),
     "nbchannels.channel": ("Channel", "Group"),
     "nbchannels.consuming": ("consume", "unconsume"),
     "nbchannels.exceptions": (

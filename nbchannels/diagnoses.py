@@ -6,8 +6,8 @@ shows it in the cell's notebook, the server in the inspector.
 
 Kinds are words: ``no-handler``, ``not-reachable``, ``missing-type``, ``wrong-colour``,
 ``not-awaited``, ``handler-failed``, ``layer-failed``, ``no-response``, ``threads-busy``,
-``nobody-listens``, ``dropped``, ``private-layer``, ``other-layer``, ``redis``,
-``recording`` (also of a replay).
+``nobody-listens``, ``dropped``, ``not-sent``, ``left-out``, ``binding-failed``, ``alert-failed``,
+``private-layer``, ``other-layer``, ``redis``, ``recording`` (also of a replay).
 """
 
 import dataclasses

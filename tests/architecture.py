@@ -59,7 +59,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
         | frozenset({"reach", "colours", "unawaited", "lifetime"})  # rooms of consumer
         | frozenset({"paths", "routes", "cookies"})
         | frozenset({"consuming", "service", "services", "instance", "inprocess", "asking"})
-        | frozenset({"places", "recording"}),
+        | frozenset({"places", "recording"})
+        | frozenset({"bridges"}),  # the short ways from a program to a group
     ),
     ("4 hosts", frozenset({"server", "kernel"})),
     ("5 notebook", frozenset({"widgets", "magics", "cli", "__main__"})),

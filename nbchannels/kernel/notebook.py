@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nbchannels.bridges.outlets import flush_all
 from nbchannels.diagnoses import Diagnosis, report, tell_again
 from nbchannels.kernel.credentials import kernel_identity
 from nbchannels.kernel.diagnoses import install, note, pass_on_to, take_unshown
@@ -105,11 +106,12 @@ def show(diagnosis: Diagnosis) -> bool:
 
 
 def tell(result: Any = None) -> None:
-    """A cell has ended: print below it what went wrong meanwhile, and nobody has seen.
+    """A cell has ended: send what it logged, print below it what went wrong and nobody has seen.
 
     Args:
         result: of the cell; a coroutine that is only displayed does nothing.
     """
+    flush_all()
     value = getattr(result, "result", None)
     if type(value) is WatchedCoroutine:
         value.tell()

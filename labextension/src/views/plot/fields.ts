@@ -22,6 +22,8 @@ export class UndrawableError extends Error {
   override readonly name = 'UndrawableError';
 }
 
+/** The type of a message that is a sentence for the reader, and is shown elsewhere: there is nothing in it to draw, or to name. */
+const NOTIFICATION = 'nbchannels.notification';
 
 type Fields = Map<string, Value>;
 type ReadOptions = Pick<Options, 'x' | 'y' | 'mode'>;
@@ -32,6 +34,9 @@ export function readMessage(content: unknown, time: number, options: ReadOptions
   const entries = columns ?? entriesOf(content);
   if (entries === null) {
     throw new UndrawableError('The message is not a map of fields.');
+  }
+  if (entries.some(([name, value]) => name === 'type' && value === NOTIFICATION)) {
+    return { how: 'append', axis: 'time', axisName: '', x: null, columns: [], undrawn: [] };
   }
   const fields: Fields = new Map(entries.map(([name, value]) => [name, classify(value)]));
   const xName = pickX(fields, options.x) ?? (columns !== null && options.x === null ? indexOf(fields) : null);
@@ -130,7 +135,7 @@ function choose(fields: Fields, xName: string | null, options: ReadOptions, want
     }
     if (value.form !== wanted) {
       undrawn.push([name, reason(value)]);
-    } else if (options.y === null && options.x === null && X_FIELDS.includes(name)) {
+    } else if (options.y === null && (options.x === null ? X_FIELDS.includes(name) : tellsTime(name, value))) {
       undrawn.push([name, `x is ${xName ?? 'another'}`]);
     } else {
       drawn.push([name, value]);
@@ -141,6 +146,12 @@ function choose(fields: Fields, xName: string | null, options: ReadOptions, want
     drawn.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   }
   return { drawn, undrawn };
+}
+
+/** Seconds or milliseconds since 1970 beside an x that was chosen: as a series they would flatten all others. */
+function tellsTime(name: string, value: Value): boolean {
+  const values = value.form === 'number' ? [value.value] : value.form === 'numbers' ? value.values : [];
+  return X_FIELDS.includes(name) && axisOf(name, false, values).axis === 'time';
 }
 
 function reason(value: Value): string {

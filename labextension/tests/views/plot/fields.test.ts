@@ -59,6 +59,25 @@ describe('a message of single numbers', () => {
   });
 });
 
+describe('a time beside an x that was chosen', () => {
+  it('is not drawn: it would flatten all others', () => {
+    const rows = new Frame(['step', 'time', 'loss'], [f8(0, 1), f8(1.7e9, 1.7e9), f8(3, 2)]);
+    const reading = read(rows, { x: 'step' });
+    expect([reading.axisName, names(reading), reading.undrawn]).toEqual(['step', ['loss'], [['time', 'x is step']]]);
+    expect(names(read({ step: 1, time: 1.7e9, loss: 3 }, { x: 'step' }))).toEqual(['loss']);
+  });
+
+  it('is drawn if it was asked for, or if it is no time of day', () => {
+    expect(names(read({ step: 1, time: 1.7e9 }, { x: 'step', y: ['time'] }))).toEqual(['time']);
+    expect(names(read({ step: 1, t: 20, loss: 3 }, { x: 'step' }))).toEqual(['t', 'loss']);
+  });
+});
+
+it('finds nothing to draw or to name in a notification', () => {
+  const reading = read({ type: 'nbchannels.notification', text: 'it has ended', level: 'info', epochs: 5 });
+  expect([reading.columns, reading.undrawn]).toEqual([[], []]);
+});
+
 describe('a message of arrays', () => {
   it('replaces the series', () => {
     const reading = read({ type: 'websocket.ingest', text: [6, 3, null, 2.5] });
