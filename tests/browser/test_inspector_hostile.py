@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from tests.browser.driving import NotebookPage, Visitor
@@ -118,8 +119,10 @@ def notebook(visitor: Visitor, jupyter: Jupyter) -> NotebookPage:
 
 
 #: Where the selected row of a section stands in its list; 0: nowhere.
-PLACE = """section => Number(document.querySelector(
-  `#nbchannels-section-${section} [role=option][aria-selected=true]`)?.ariaPosInSet ?? 0)"""
+PLACE = """section => {
+  const list = document.querySelector(`#nbchannels-section-${section} [role=listbox]`);
+  return Number(list.querySelector('[aria-selected=true]:not([hidden])')?.ariaPosInSet ?? 0);
+}"""
 
 
 def walk(inspector: Inspector, section: str, count: int) -> None:
@@ -131,7 +134,15 @@ def walk(inspector: Inspector, section: str, count: int) -> None:
     place.locator(".nbc-detail").wait_for()
     moved = f"([section, before]) => ({PLACE})(section) > before"
     for position in range(1, count + 1):
-        inspector.notebook.wait(moved, [section, position - 1])
+        for attempt in range(10):
+            try:
+                inspector.notebook.wait(moved, [section, position - 1], 2_000)
+                break
+            except PlaywrightTimeout:
+                if attempt == 9:
+                    raise
+                # What was selected has gone meanwhile: on with what took its place.
+                inspector.page.keyboard.press("ArrowDown")
         if position < count:
             inspector.page.keyboard.press("ArrowDown")
 

@@ -178,6 +178,7 @@ export class VirtualList<T extends { readonly key: string }> implements Disposer
       const { element: row } = slot.view;
       if (item === undefined) {
         row.hidden = true;
+        row.setAttribute('aria-selected', 'false');
         slot.key = null;
         continue;
       }
