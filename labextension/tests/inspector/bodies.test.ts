@@ -370,6 +370,10 @@ describe('a long list', () => {
     list.set(items(5).filter(({ key }) => key !== 'k2' && key !== 'k3'));
     press(list, 'ArrowUp');
     expect(chosen).toEqual(['open k2', 'point k3', 'point k1']);
+    await frame();
+    list.set([]);
+    await frame();
+    expect(list.element.querySelectorAll('[aria-selected=true]')).toHaveLength(0);
   });
 });
 
