@@ -207,7 +207,10 @@ class Courier:
 
     def _ask_again(self) -> None:
         """What was written and not answered goes first on the next connection, in its order."""
-        for call in reversed(self._waiting):
+        # Whoever is told that it failed goes on at once, and may ask something else.
+        lost = list(self._waiting)
+        self._waiting.clear()
+        for call in reversed(lost):
             if call.future.done():
                 continue
             if call.again is not None:
@@ -218,7 +221,6 @@ class Courier:
                 call.arguments, call.packed = arguments, packed(arguments)
             call.lost = True
             self._pending.appendleft(call)
-        self._waiting.clear()
 
     def _told(self, answer: Any) -> None:
         # Those two are broken connections to redis-py, and are answers.
